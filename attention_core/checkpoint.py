@@ -1,0 +1,192 @@
+"""Checkpoints: a directory of config.json, model.safetensors and a task's own files.
+
+    config.json         {"format": 1, "task": "translate", "config": {...}}
+    model.safetensors   the weights
+    tokenizer.model     the tokenizer's own file
+    README.md           the card: data, licence, metrics, limits
+
+All of it is data: nothing in a checkpoint is ever executed or unpickled.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from attention_core.errors import UserError, nearest
+
+FORMAT = 1
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint on disk, its weights and files read when asked for."""
+
+    path: Path
+    task: str
+    config: dict[str, Any]
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights by name, on the CPU, floating ones as float32.
+
+        Raises:
+            UserError: the weights are missing or damaged.
+        """
+        try:
+            weights = safetensors.torch.load(self.file(WEIGHTS))
+        except safetensors.SafetensorError as error:
+            raise _damaged(self.path / WEIGHTS, error) from None
+        return {
+            name: tensor.float() if tensor.is_floating_point() else tensor
+            for name, tensor in weights.items()
+        }
+
+    def file(self, name: str) -> bytes:
+        """The content of one of its files.
+
+        Raises:
+            UserError: there is no such file, or it can't be read.
+        """
+        return _bytes(self.path / name)
+
+
+def save(
+    directory: str | os.PathLike[str],
+    *,
+    task: str,
+    config: Mapping[str, Any],
+    weights: Mapping[str, Tensor],
+    files: Mapping[str, bytes],
+    half: bool = False,
+) -> None:
+    """Write a checkpoint at `directory`, in place of the one that is there.
+
+    It is written beside its place and moved in whole, so that an interrupted save leaves the
+    earlier checkpoint readable. `half` stores floating weights as float16.
+
+    Raises:
+        UserError: `directory` holds something other than a checkpoint, or can't be written.
+        ValueError: a weight is too large for float16.
+    """
+    place = Path(directory).resolve()
+    if not (_is_checkpoint(place) or _is_free(place)):
+        raise UserError(f"{directory} is not a checkpoint: save to another directory.")
+    new, old = _beside(place, "new"), _beside(place, "old")
+    header = {"format": FORMAT, "task": task, "config": config}
+    text = json.dumps(header, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    stored = {name: _stored(name, tensor, half) for name, tensor in weights.items()}
+    contents = {**files, CONFIG: text.encode(), WEIGHTS: safetensors.torch.save(stored)}
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        for name, content in contents.items():
+            (new / name).write_bytes(content)
+        if place.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            place.rename(old)
+        new.rename(place)
+    except OSError as error:
+        raise UserError(f"Can't save a checkpoint at {directory}: {error.strerror}.") from None
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def read(directory: str | os.PathLike[str]) -> Checkpoint:
+    """The checkpoint at `directory`.
+
+    Raises:
+        UserError: it is missing, not a checkpoint, damaged, or of a newer format.
+    """
+    path = Path(directory)
+    place = path.resolve()
+    if not os.path.exists(place):
+        # A save stopped between its two moves leaves the earlier checkpoint beside its place.
+        path = _beside(place, "old")
+        if not _is_checkpoint(path):
+            siblings = [other.name for other in place.parent.glob("*") if _is_checkpoint(other)]
+            raise UserError(f"No checkpoint at {directory}.{nearest(place.name, siblings)}")
+    for name in (CONFIG, WEIGHTS):
+        if not os.path.isfile(path / name):
+            raise UserError(f"{directory} is not a whole checkpoint: it has no file {name}.")
+    try:
+        header = json.loads(_bytes(path / CONFIG))
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path / CONFIG, error) from None
+    match header:
+        case {"format": int(number)} if number > FORMAT:
+            raise UserError(
+                f"{directory} has checkpoint format {number}, and this version reads up to "
+                f"{FORMAT}: upgrade attention-core."
+            )
+        case {"format": int(), "task": str(task), "config": dict(config)}:
+            return Checkpoint(path, task, config)
+    raise _damaged(path / CONFIG, "it needs a format, a task and a config")
+
+
+def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
+    """Load the checkpoint's weights into `module`, each under its name and of its shape.
+
+    Raises:
+        UserError: names or shapes differ (all of them in one), or the weights are damaged.
+    """
+    weights, expected = checkpoint.weights(), module.state_dict()
+    missing = [name for name in expected if name not in weights]
+    unknown = [name for name in weights if name not in expected]
+    shapes = [
+        f"{name} (expected {list(tensor.shape)}, got {list(weights[name].shape)})"
+        for name, tensor in expected.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    groups = {"missing": missing, "unknown": unknown, "of another shape": shapes}
+    problems = [f"{label}: {_some(names)}" for label, names in groups.items() if names]
+    if problems:
+        raise UserError(
+            f"The weights at {checkpoint.path} are not this model's; {'; '.join(problems)}. "
+            f"Build the model from the checkpoint's own {CONFIG}, or train it again."
+        )
+    module.load_state_dict(weights)
+
+
+def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
+    """A copy to write: on its own, since weights may share memory and safetensors may not."""
+    copy = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    if half and copy.is_floating_point():
+        copy = copy.half()
+        if copy.isinf().any() and not tensor.isinf().any():
+            raise ValueError(f"{name} holds values too large for float16: save it with half=False")
+    return copy
+
+
+def _beside(place: Path, state: str) -> Path:
+    return place.with_name(f".{place.name}.{state}")
+
+
+def _is_checkpoint(path: Path) -> bool:
+    return os.path.isfile(path / CONFIG)
+
+
+def _is_free(path: Path) -> bool:
+    return not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir()))
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"Can't read {path}: {error.strerror}.") from None
+
+
+def _damaged(path: Path, why: object) -> UserError:
+    return UserError(f"{path} is damaged ({why}): get or train the checkpoint again.")
+
+
+def _some(names: list[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
