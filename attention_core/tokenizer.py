@@ -1,0 +1,232 @@
+"""Text to subword ids and back: one joint vocabulary for every language.
+
+Byte-pair encoding (Sennrich et al. 2016, section 3.2, https://arxiv.org/abs/1508.07909) as
+SentencePiece implements it (Kudo and Richardson 2018, https://arxiv.org/abs/1808.06226). What the
+vocabulary lacks is spelled in UTF-8 bytes, so no text is ever unknown.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import sentencepiece
+
+from attention_core.errors import UserError, nearest
+
+PAD, UNK, EOS = 0, 1, 2
+
+_INVISIBLE = {"Cc", "Cf", "Cs"}
+_SPACE = "▁"
+_LANGUAGE = re.compile(r"<2(.+)>")
+_CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
+_SENTENCES_TO_LEARN_FROM = 400_000
+
+
+def clean(text: str) -> str:
+    """`text` in Unicode form NFC, without control or invisible characters, whitespace squeezed.
+
+    Unlike NFKC this leaves punctuation as it is written: full-width Chinese stays full-width.
+    """
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+class Tokenizer:
+    """A trained subword vocabulary: ids 0, 1, 2 are padding, unknown and end of sentence, then
+    comes one symbol per target language ("<2de>"), the decoder's first token.
+
+    Text can't forge a special id: "<2de>" in a sentence is spelled in ordinary pieces.
+    """
+
+    pad, unk, eos = PAD, UNK, EOS
+
+    def __init__(self, processor: sentencepiece.SentencePieceProcessor) -> None:
+        self._processor = processor
+        self.size: int = processor.get_piece_size()
+        self._begin: dict[str, int] = {}
+        for index in range(self.size):
+            match = _LANGUAGE.fullmatch(processor.id_to_piece(index))
+            if match and processor.is_control(index):
+                self._begin[match[1]] = index
+        self.languages: tuple[str, ...] = tuple(self._begin)
+
+    @classmethod
+    def train(
+        cls,
+        sentences: Iterable[str],
+        *,
+        vocabulary: int,
+        languages: Sequence[str],
+        character_coverage: float = 0.9995,
+    ) -> Tokenizer:
+        """Learn `vocabulary` pieces, special ones included, from `sentences`.
+
+        The same sentences in the same order give the same tokenizer. Of more than 400,000, a
+        fixed random sample is used. Characters outside `character_coverage` are spelled in bytes.
+
+        Raises:
+            UserError: no text, or a vocabulary too large or too small for it.
+        """
+        model = io.BytesIO()
+        sentencepiece.set_random_generator_seed(0)
+        try:
+            sentencepiece.SentencePieceTrainer.train(
+                sentence_iterator=filter(None, map(clean, sentences)),
+                model_writer=model,
+                model_type="bpe",
+                vocab_size=max(vocabulary, 1),
+                character_coverage=character_coverage,
+                byte_fallback=True,
+                split_digits=True,
+                normalization_rule_name="identity",
+                control_symbols=[f"<2{language}>" for language in languages],
+                pad_id=PAD,
+                unk_id=UNK,
+                eos_id=EOS,
+                bos_id=-1,
+                input_sentence_size=_SENTENCES_TO_LEARN_FROM,
+                shuffle_input_sentence=True,
+                train_extremely_large_corpus=False,
+                num_threads=2,
+                minloglevel=2,
+            )
+        except RuntimeError as error:
+            raise _training_error(str(error), vocabulary) from error
+        return cls.from_bytes(model.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Tokenizer:
+        """Read the file that `to_bytes` filled.
+
+        Raises:
+            UserError: there is no such file, or it is damaged.
+        """
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise UserError(f"Can't read the tokenizer {path}: {error.strerror}.") from error
+        try:
+            return cls.from_bytes(data)
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Tokenizer:
+        """The tokenizer that `to_bytes` wrote down.
+
+        Raises:
+            UserError: `data` is damaged, or a SentencePiece model with other special ids.
+        """
+        processor = sentencepiece.SentencePieceProcessor()
+        try:
+            intact = bool(data) and processor.load_from_serialized_proto(data)
+        except RuntimeError:
+            intact = False
+        if not intact:
+            raise UserError("The tokenizer is damaged: it is no SentencePiece model.")
+        ids = (processor.pad_id(), processor.unk_id(), processor.eos_id())
+        if ids != (PAD, UNK, EOS):
+            raise UserError(
+                f"The tokenizer has other special ids: expected pad, unk, eos = "
+                f"{(PAD, UNK, EOS)}, got {ids}. Train it with Tokenizer.train."
+            )
+        return cls(processor)
+
+    def to_bytes(self) -> bytes:
+        """The whole tokenizer, as a SentencePiece model file."""
+        return bytes(self._processor.serialized_model_proto())
+
+    def begin(self, language: str) -> int:
+        """The id that starts a sentence in `language`.
+
+        Raises:
+            UserError: the tokenizer was not trained for `language`.
+        """
+        if language not in self._begin:
+            raise UserError(f"Unknown language {language!r}.{nearest(language, self.languages)}")
+        return self._begin[language]
+
+    def encode(self, text: str) -> list[int]:
+        """Ids of `clean(text)`, with no special ones.
+
+        `decode` gives exactly that text back, save that "▁", SentencePiece's own mark, is read as
+        a space.
+        """
+        return list(self._processor.encode(clean(text)))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """The text that `ids` spell; special ids say nothing."""
+        return str(self._processor.decode([i for i in ids if not self._is_special(i)]))
+
+    def pieces(self, ids: Sequence[int]) -> list[str]:
+        """The vocabulary's own name of each id, such as "▁dog", "<0xE4>" or "</s>"."""
+        return [self._processor.id_to_piece(i) for i in ids]
+
+    def words(self, ids: Sequence[int]) -> list[tuple[str, list[int]]]:
+        """Words to show a reader, each with the positions in `ids` that it is made of.
+
+        Subwords are merged into words and bytes into characters; text in Chinese characters,
+        which has no spaces, stays in its pieces. A final end of sentence is shown as "</s>",
+        other special ids are left out.
+        """
+        words: list[tuple[str, list[int]]] = []
+        joined = False
+        for text, positions in self._characters(ids):
+            cjk = bool(_CJK.search(text))
+            fresh = text.startswith(_SPACE) or not joined or (cjk and bool(words[-1][0]))
+            text = text.removeprefix(_SPACE)
+            if fresh:
+                words.append((text, positions))
+            else:
+                word, before = words[-1]
+                words[-1] = (word + text, before + positions)
+            joined = not cjk
+        if ids and ids[-1] == EOS:
+            words.append((self._processor.id_to_piece(EOS), [len(ids) - 1]))
+        return words
+
+    def _characters(self, ids: Sequence[int]) -> Iterable[tuple[str, list[int]]]:
+        """Each ordinary piece, and each character spelled in bytes, with its positions."""
+        decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        pending: list[int] = []
+        for position, index in enumerate(ids):
+            is_byte = self._processor.is_byte(index)
+            if pending and not is_byte:
+                yield decoder.decode(b"", final=True), pending
+                pending = []
+            if is_byte:
+                pending.append(position)
+                code = int(self._processor.id_to_piece(index)[1:-1], 16)
+                if text := decoder.decode(bytes([code])):
+                    yield text, pending
+                    pending = []
+            elif not self._is_special(index):
+                yield self._processor.id_to_piece(index), [position]
+        if pending:
+            yield decoder.decode(b"", final=True), pending
+
+    def _is_special(self, index: int) -> bool:
+        processor = self._processor
+        return bool(processor.is_control(index) or processor.is_unknown(index))
+
+
+def _training_error(message: str, vocabulary: int) -> UserError:
+    """SentencePiece's own message, said so that one can act on it."""
+    if "sentences_.empty()" in message:
+        return UserError("There is no text to train a tokenizer on.")
+    if match := re.search(r"value <= (\d+)", message):
+        return UserError(
+            f"A vocabulary of {vocabulary} is too large for this text: use at most {match[1]}."
+        )
+    if match := re.search(r"required_chars\. \d+ vs (\d+)", message):
+        return UserError(
+            f"A vocabulary of {vocabulary} is too small for this text: use at least {match[1]}, "
+            "or a lower character coverage."
+        )
+    return UserError(f"The tokenizer can't be trained: {message}")

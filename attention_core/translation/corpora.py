@@ -1,0 +1,168 @@
+"""Sentence pairs out of English: Multi30k, Tatoeba, and a reader's own parallel text.
+
+Every reader gives cleaned text (see `attention_core.tokenizer.clean`), Chinese simplified, in the
+order of the files, without empty sentences.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from attention_core.errors import UserError, nearest
+from attention_core.tokenizer import clean
+
+MULTI30K = {
+    "de": ("train", "val", "test_2016_flickr", "test_2017_flickr"),
+    "fr": ("train", "val", "test_2016_flickr", "test_2017_flickr"),
+    "cs": ("train", "val", "test_2016_flickr"),
+}
+TATOEBA = {"zh": "cmn", "fr": "fra", "de": "deu"}
+
+_MULTI30K_SOURCE = "Multi30k task 1, raw: https://github.com/multi30k/dataset"
+_TATOEBA_SOURCE = "Tatoeba sentence pairs: https://www.manythings.org/anki"
+
+
+class Pair(NamedTuple):
+    """An English sentence, its translation, and the language of that."""
+
+    source: str
+    target: str
+    language: str
+
+
+def multi30k(root: str | Path, split: str, language: str) -> list[Pair]:
+    """Captions of pictures from `root`/multi30k (Elliott et al. 2016,
+    https://aclanthology.org/W16-3210): `split` is one that `MULTI30K` lists for `language`.
+
+    Raises:
+        UserError: an unknown language or split, or a file that is missing or damaged.
+    """
+    _check("language", language, MULTI30K)
+    _check(f"Multi30k split for {language!r}", split, MULTI30K[language])
+    stem = Path(root) / "multi30k" / split
+    source = _find(f"{stem}.en", _MULTI30K_SOURCE)
+    target = _find(f"{stem}.{language}", _MULTI30K_SOURCE)
+    return parallel(source, target, language)
+
+
+def tatoeba(root: str | Path, split: str, language: str) -> list[Pair]:
+    """Everyday sentences from `root`/tatoeba: `split` is "train", "val" (0.5 %) or "test" (1 %).
+
+    One English sentence, with all its translations into any language, is in one split. A pair
+    that comes twice is given once.
+
+    Raises:
+        UserError: an unknown language or split, or a file that is missing or damaged.
+    """
+    _check("language", language, TATOEBA)
+    _check("Tatoeba split", split, ("train", "val", "test"))
+    path = _find(Path(root) / "tatoeba" / f"{TATOEBA[language]}.txt", _TATOEBA_SOURCE)
+    pairs = dict.fromkeys(tsv(path, language))
+    return [pair for pair in pairs if _split_of(pair.source) == split]
+
+
+def parallel(source_path: str | Path, target_path: str | Path, language: str) -> list[Pair]:
+    """Pairs from two text files, line n of the one translating line n of the other.
+
+    Raises:
+        UserError: a file that can't be read or is not UTF-8, or other numbers of lines.
+    """
+    sources, targets = list(_lines(source_path)), list(_lines(target_path))
+    if len(sources) != len(targets):
+        raise UserError(
+            f"{source_path} has {len(sources)} lines but {target_path} has {len(targets)}: "
+            "line n of one must translate line n of the other."
+        )
+    return _pairs(zip(sources, targets, strict=True), language)
+
+
+def tsv(path: str | Path, language: str) -> list[Pair]:
+    """Pairs from one text file: English, tab, translation; columns after these are ignored.
+
+    Raises:
+        UserError: a file that can't be read or is not UTF-8, or a line with no tab.
+    """
+    columns = []
+    for number, line in enumerate(_lines(path), start=1):
+        source, tab, rest = line.partition("\t")
+        if not tab and source.strip():
+            raise UserError(f"{path}, line {number}: expected English, tab, translation.")
+        columns.append((source, rest.partition("\t")[0]))
+    return _pairs(columns, language)
+
+
+def at_most(pairs: Iterable[Pair], translations: int) -> list[Pair]:
+    """The first `translations` of each source sentence into each language, in order."""
+    seen: dict[tuple[str, str], int] = {}
+    kept = []
+    for pair in pairs:
+        key = (pair.source, pair.language)
+        seen[key] = seen.get(key, 0) + 1
+        if seen[key] <= translations:
+            kept.append(pair)
+    return kept
+
+
+def _split_of(sentence: str) -> str:
+    """The split of an English sentence, whatever its case and punctuation."""
+    key = " ".join(re.sub(r"[^\w\s]|_", "", sentence.lower()).split())
+    share = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 1000
+    return "test" if share < 10 else "val" if share < 15 else "train"
+
+
+def _pairs(columns: Iterable[tuple[str, str]], language: str) -> list[Pair]:
+    finish = _simplifier() if language == "zh" else str
+    cleaned = (Pair(clean(s), finish(clean(t)), language) for s, t in columns)
+    return [pair for pair in cleaned if pair.source and pair.target]
+
+
+@functools.cache
+def _simplifier() -> Callable[[str], str]:
+    """Traditional Chinese characters to simplified ones, once per process."""
+    try:
+        import opencc  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    except ImportError as error:
+        raise UserError(
+            "Reading Chinese needs OpenCC: pip install opencc-python-reimplemented"
+        ) from error
+    convert: Callable[[str], str] = opencc.OpenCC("t2s").convert
+    return convert
+
+
+def _check(what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        raise UserError(f"Unknown {what}: {name!r}.{nearest(name, known)}")
+
+
+def _find(path: str | Path, origin: str) -> Path:
+    """`path` itself, or compressed as `path`.gz."""
+    for found in (Path(f"{path}.gz"), Path(path)):
+        if found.is_file():
+            return found
+    raise UserError(f"{path}.gz is missing. Get it from {origin}")
+
+
+def _lines(path: str | Path) -> Iterator[str]:
+    """The lines of a UTF-8 text file, compressed if its name ends in .gz."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+        if path.suffix == ".gz":
+            data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"Can't read {path}: {error}") from error
+    lines = data.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}, line {number}: this is not UTF-8 text.") from error
