@@ -1,0 +1,220 @@
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from attention_core import checkpoint
+from attention_core.errors import UserError
+
+CONFIG = {"hidden": 4, "name": "zh→en", "nested": {"languages": ["de", "fr"]}}
+FILES = {"tokenizer.model": b"\x00pieces", "README.md": b"# Card\n"}
+
+
+def saved(place: Path, module: nn.Module | None = None, **options: bool) -> Path:
+    weights = (module or nn.Linear(3, 2)).state_dict()
+    checkpoint.save(place, task="translate", config=CONFIG, weights=weights, files=FILES, **options)
+    return place
+
+
+def test_what_is_saved_is_read_back_bitwise(tmp_path):
+    module, fresh = nn.BatchNorm1d(5), nn.BatchNorm1d(5)
+    module(torch.randn(8, 5))
+    found = checkpoint.read(saved(tmp_path / "a", module))
+    assert (found.task, found.config) == ("translate", CONFIG)
+    assert found.file("tokenizer.model") == b"\x00pieces"
+    checkpoint.load_into(fresh, found)
+    assert fresh.state_dict().keys() == module.state_dict().keys()
+    for name, tensor in module.state_dict().items():
+        assert torch.equal(fresh.state_dict()[name], tensor)
+
+
+def test_the_directory_holds_exactly_the_named_files(tmp_path):
+    place = saved(tmp_path / "deep" / "a")
+    assert {path.name for path in place.iterdir()} == {"config.json", "model.safetensors", *FILES}
+    assert [path.name for path in place.parent.iterdir()] == ["a"]
+    header = json.loads((place / "config.json").read_text(encoding="utf-8"))
+    assert header == {"format": 1, "task": "translate", "config": CONFIG}
+
+
+def test_half_stores_float16_and_reads_float32(tmp_path):
+    module = nn.BatchNorm1d(1000)
+    nn.init.normal_(module.weight)
+    whole, half = saved(tmp_path / "whole", module), saved(tmp_path / "half", module, half=True)
+    sizes = [(place / "model.safetensors").stat().st_size for place in (whole, half)]
+    assert sizes[1] < 0.6 * sizes[0]
+    weights = checkpoint.read(half).weights()
+    assert torch.equal(weights["weight"], module.weight.half().float())
+    assert weights["num_batches_tracked"].dtype == torch.int64
+
+
+def test_half_refuses_what_float16_cannot_hold(tmp_path):
+    module = nn.Linear(3, 2)
+    nn.init.constant_(module.bias, 1e6)
+    with pytest.raises(ValueError, match="bias holds values too large for float16"):
+        saved(tmp_path / "a", module, half=True)
+
+
+def test_weights_that_share_memory_are_saved_and_loaded(tmp_path):
+    module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    module[1].weight = module[0].weight
+    fresh = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    checkpoint.load_into(fresh, checkpoint.read(saved(tmp_path / "a", module)))
+    assert torch.equal(fresh[1].weight, module[0].weight)
+
+
+def test_saving_again_replaces_the_whole(tmp_path):
+    place = saved(tmp_path / "a")
+    (place / "stale.txt").write_text("")
+    module = nn.Linear(3, 2)
+    saved(place, module)
+    assert not (place / "stale.txt").exists()
+    assert torch.equal(checkpoint.read(place).weights()["weight"], module.weight)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def interrupt_at(monkeypatch, method: str, call: int) -> None:
+    """The `call`-th use of `Path.method` stops the program, as a kill would."""
+    original, calls = getattr(Path, method), iter(range(1, 100))
+
+    def stopping(*arguments):
+        if next(calls) == call:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(Path, method, stopping)
+
+
+@pytest.mark.parametrize(
+    ("method", "call"),
+    [("write_bytes", 1), ("write_bytes", 3), ("rename", 1), ("rename", 2)],
+)
+def test_an_interrupted_save_leaves_the_earlier_one_and_the_next_succeeds(
+    tmp_path, monkeypatch, method, call
+):
+    earlier, later = nn.Linear(3, 2), nn.Linear(3, 2)
+    place = saved(tmp_path / "a", earlier)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_at(patch, method, call)
+        saved(place, later)
+    assert torch.equal(checkpoint.read(place).weights()["weight"], earlier.weight)
+    saved(place, later)
+    assert torch.equal(checkpoint.read(place).weights()["weight"], later.weight)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_save_spares_what_is_not_a_checkpoint(tmp_path):
+    folder, file, empty = tmp_path / "photos", tmp_path / "file", tmp_path / "empty"
+    folder.mkdir()
+    (folder / "photo.jpg").write_bytes(b"precious")
+    file.write_bytes(b"precious")
+    empty.mkdir()
+    for place in (folder, file):
+        with pytest.raises(UserError, match="is not a checkpoint: save to another directory"):
+            saved(place)
+    assert (folder / "photo.jpg").read_bytes() == file.read_bytes() == b"precious"
+    assert checkpoint.read(saved(empty)).task == "translate"
+
+
+def test_save_where_nothing_can_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(UserError, match=r"^Can't save a checkpoint at .*: .+\.$"):
+        saved(tmp_path / "file" / "a")
+
+
+def test_a_missing_checkpoint_names_its_neighbours(tmp_path):
+    saved(tmp_path / "flickr8k")
+    (tmp_path / "unrelated").mkdir()
+    with pytest.raises(UserError) as caught:
+        checkpoint.read(tmp_path / "flikr8k")
+    assert str(caught.value) == (
+        f"No checkpoint at {tmp_path / 'flikr8k'}. Did you mean 'flickr8k'? Known: flickr8k."
+    )
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_missing_file_is_named(tmp_path, name):
+    place = saved(tmp_path / "a")
+    (place / name).unlink()
+    with pytest.raises(UserError, match=f"is not a whole checkpoint: it has no file {name}"):
+        checkpoint.read(place)
+
+
+def test_a_missing_other_file_is_named(tmp_path):
+    found = checkpoint.read(saved(tmp_path / "a"))
+    with pytest.raises(UserError, match=r"Can't read .*vocabulary.txt: No such file"):
+        found.file("vocabulary.txt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"\xff\xff",
+        b"[" * 100_000,
+        b"[]",
+        b'{"format": 1}',
+        b'{"format": "1", "task": "translate", "config": {}}',
+        b'{"format": 1, "task": 3, "config": {}}',
+        b'{"format": 1, "task": "translate", "config": []}',
+    ],
+)
+def test_a_damaged_config_is_one_line(tmp_path, text):
+    place = saved(tmp_path / "a")
+    (place / "config.json").write_bytes(text)
+    with pytest.raises(UserError, match=r"config\.json is damaged \(.+\): get or train") as caught:
+        checkpoint.read(place)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 40, -1])
+def test_damaged_weights_are_one_line(tmp_path, keep):
+    place = saved(tmp_path / "a")
+    path = place / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(UserError, match=r"model\.safetensors is damaged") as caught:
+        checkpoint.read(place).weights()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_pickle_is_not_loaded(tmp_path):
+    place = saved(tmp_path / "a")
+    torch.save(nn.Linear(3, 2).state_dict(), place / "model.safetensors")
+    with pytest.raises(UserError, match=r"model\.safetensors is damaged"):
+        checkpoint.read(place).weights()
+
+
+def test_a_newer_format_asks_for_an_upgrade(tmp_path):
+    place = saved(tmp_path / "a")
+    (place / "config.json").write_text('{"format": 2, "anything": "else"}')
+    with pytest.raises(UserError, match=r"has checkpoint format 2, .* up to 1: upgrade"):
+        checkpoint.read(place)
+
+
+def test_weights_of_another_model_are_told_all_at_once_and_change_nothing(tmp_path):
+    found = checkpoint.read(saved(tmp_path / "a", nn.Linear(3, 2)))
+    other = nn.Module()
+    other.weight = nn.Parameter(torch.zeros(2, 4))
+    other.scale = nn.Parameter(torch.zeros(1))
+    with pytest.raises(UserError) as caught:
+        checkpoint.load_into(other, found)
+    message = str(caught.value)
+    assert "missing: scale; unknown: bias; " in message
+    assert "of another shape: weight (expected [2, 4], got [2, 3])" in message
+    assert message.endswith("or train it again.")
+    assert not other.weight.any()
+
+
+def test_a_long_list_of_names_is_cut(tmp_path):
+    found = checkpoint.read(saved(tmp_path / "a", nn.Linear(3, 2)))
+    with pytest.raises(UserError, match=r"missing: 0.weight, 0.bias, .* and 15 more; unknown:"):
+        checkpoint.load_into(nn.Sequential(*[nn.Linear(1, 1) for _ in range(10)]), found)
+
+
+def test_a_checkpoint_moves_with_its_directory(tmp_path):
+    place = saved(tmp_path / "a")
+    shutil.move(place, tmp_path / "b")
+    assert checkpoint.read(tmp_path / "b").weights().keys() == {"weight", "bias"}
