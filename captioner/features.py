@@ -1,0 +1,184 @@
+"""Grid features of pictures, computed once and kept on disk.
+
+A cache is a pair of files whose name carries the key of what computed it:
+
+    efficientnet-lite2-224-0123456789ab.npy    float16 (n, S, F), read through a memory map
+    efficientnet-lite2-224-0123456789ab.json   {"key": ..., "ids": [n picture ids]}
+
+The key is over everything a feature depends on, so features of other weights, another size or
+another transform live under another name. Rows beyond the last id are an interrupted batch and
+count for nothing.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from attention_core.errors import UserError
+from captioner.efficientnet_lite import MEAN, STD, EfficientNetLite
+from captioner.images import to_tensor
+
+BATCH = 16
+TRANSFORM = f"whole picture to a square, bicubic, antialiased; mean {MEAN}, std {STD}"
+
+
+class FeatureCache:
+    """Features on disk by picture id: `cache[["a", "b"]]` is a float32 tensor (2, S, F).
+
+    Args:
+        path: the `.npy` file; its `.json` lies beside it.
+
+    Raises:
+        UserError: a file of the pair is missing or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.ids: list[str] = json.loads(path.with_suffix(".json").read_text())["ids"]
+            self._rows: np.ndarray[Any, np.dtype[np.float16]] = np.load(path, mmap_mode="r")
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise UserError(
+                f"The feature cache {path} can't be read ({error}): delete it and compute it again."
+            ) from None
+        if len(self._rows) < len(self.ids):
+            raise UserError(
+                f"The feature cache {path} has {len(self._rows)} rows for {len(self.ids)} "
+                "pictures: delete it and compute it again."
+            )
+        self._row = {id: row for row, id in enumerate(self.ids)}
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._row
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(S, F): positions of the grid, row by row from the top left, and channels."""
+        _, positions, channels = self._rows.shape
+        return positions, channels
+
+    def __getitem__(self, ids: Sequence[str]) -> Tensor:
+        """Features of some pictures, in the order asked for. Shape: (B, S, F), float32.
+
+        Raises:
+            UserError: a picture isn't in the cache.
+        """
+        if unknown := [id for id in ids if id not in self._row]:
+            raise UserError(
+                f"The feature cache {self.path} lacks {len(unknown)} pictures, such as "
+                f"{unknown[0]!r}: build it with the pictures of every split that is used."
+            )
+        return torch.from_numpy(self._rows[[self._row[id] for id in ids]].astype(np.float32))
+
+
+def grid(backbone: EfficientNetLite, images: Tensor) -> Tensor:
+    """Feature map as a sequence of positions, row by row from the top left.
+
+    Shapes: images (B, 3, H, W) -> (B, S, F) with S = h * w.
+    """
+    return backbone(images).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+
+
+def cache_key(backbone: EfficientNetLite, size: int) -> str:
+    """SHA-256 over everything the features depend on: backbone, weights, size, transform."""
+    digest = hashlib.sha256(f"{backbone.variant}\n{size}\n{TRANSFORM}\n".encode())
+    for name, tensor in backbone.state_dict().items():
+        if not name.startswith("classifier."):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def build(
+    root: Path,
+    backbone: EfficientNetLite,
+    size: int,
+    pictures: Iterable[tuple[str, Image.Image]],
+) -> FeatureCache:
+    """The cache under `root` with all of `pictures` in it; those it lacks are computed.
+
+    Every finished batch is kept, so an interrupted build goes on where it stopped, with the same
+    batches and so the same numbers as a build that never stopped. A second build of the same cache
+    waits for the first.
+    """
+    key = cache_key(backbone, size)
+    path = Path(root) / f"{backbone.variant}-{size}-{key[:12]}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _sole_writer(path):
+        _extend(path, key, backbone, size, pictures)
+    return FeatureCache(path)
+
+
+@contextmanager
+def _sole_writer(path: Path) -> Iterator[None]:
+    """Hold the lock of a cache; it goes with the process, however that ends."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _extend(
+    path: Path,
+    key: str,
+    backbone: EfficientNetLite,
+    size: int,
+    pictures: Iterable[tuple[str, Image.Image]],
+) -> None:
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+
+    ids = FeatureCache(path).ids if path.with_suffix(".json").exists() else []
+    known = set(ids)
+    missing = (picture for picture in pictures if picture[0] not in known)
+    backbone = backbone.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    columns = (SpinnerColumn(), "Picture features", MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as progress, torch.inference_mode():
+        task = progress.add_task("", total=None, completed=len(ids))
+        for batch in _batches(missing):
+            images = torch.stack([to_tensor(image, size, MEAN, STD) for _, image in batch])
+            features = grid(backbone, images.to(memory_format=torch.channels_last))
+            _write_rows(path, len(ids), features.half().numpy())
+            ids += [id for id, _ in batch]
+            _write_json(path.with_suffix(".json"), {"key": key, "ids": ids})
+            progress.update(task, completed=len(ids))
+
+
+def _batches(
+    pictures: Iterator[tuple[str, Image.Image]],
+) -> Iterator[list[tuple[str, Image.Image]]]:
+    while batch := list(islice(pictures, BATCH)):
+        yield batch
+
+
+def _write_rows(path: Path, start: int, rows: np.ndarray[Any, np.dtype[np.float16]]) -> None:
+    """Put rows (b, S, F) at row `start`, the file's end, and then count them in its header.
+
+    NumPy pads the header so that it keeps its length as the first axis grows.
+    """
+    with path.open("r+b" if start else "wb") as file:
+        shape = (start + len(rows), *rows.shape[1:])
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.seek(start * rows[0].nbytes, os.SEEK_CUR)
+        file.write(rows.astype("<f2").tobytes())
+        file.truncate()
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace the file in one step, so that it's never half written."""
+    beside = path.with_suffix(".json.part")
+    beside.write_text(json.dumps(content))
+    beside.replace(path)

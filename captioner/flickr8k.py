@@ -1,0 +1,105 @@
+"""Flickr8k: 8,091 pictures, each described five times, in the standard 6000/1000/1000 split.
+
+English captions: Hodosh, Young and Hockenmaier (2013). Chinese: Flickr8k-CN, Li et al. (2016).
+German: the independent descriptions of Multi30k, Elliott et al. (2016).
+
+The folder holds `captions.{en,zh,de}.tsv.gz` (picture, split, index, text) and the pictures in
+tar shards `images-{train-0,train-1,val,test,extra}.tar`.
+"""
+
+import gzip
+import io
+import re
+import tarfile
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from PIL import Image
+
+from attention_core.errors import UserError, nearest
+
+SOURCE = "http://nlp.cs.illinois.edu/HockenmaierGroup/8k-pictures.html"
+LANGUAGES = ("en", "zh", "de")
+SHARDS = {
+    "train": ("images-train-0.tar", "images-train-1.tar"),
+    "val": ("images-val.tar",),
+    "test": ("images-test.tar",),
+    "extra": ("images-extra.tar",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """One description of one picture."""
+
+    image: str
+    split: str
+    index: int
+    text: str
+
+
+def captions(root: Path, language: str) -> list[Caption]:
+    """Every caption in a language, as written, in the order of the file.
+
+    Raises:
+        UserError: no captions in this language, or its file is missing or damaged.
+    """
+    if language not in LANGUAGES:
+        raise UserError(f"Flickr8k has no captions in {language!r}.{nearest(language, LANGUAGES)}")
+    path = _existing(root, f"captions.{language}.tsv.gz")
+    try:
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+        rows = [line.split("\t", 3) for line in lines]
+        return [Caption(image, split, int(index), text) for image, split, index, text in rows]
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): fetch it again.") from None
+
+
+def pictures(root: Path, splits: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
+    """The pictures of some splits (train, val, test, extra), always in the same order.
+
+    Yields: the picture's id, which is its file's stem, and the picture in RGB.
+
+    Raises:
+        UserError: an unknown split, or a missing or damaged shard.
+    """
+    for split in splits:
+        if split not in SHARDS:
+            raise UserError(f"Flickr8k has no split {split!r}.{nearest(split, SHARDS)}")
+    shards = [_existing(root, name) for split in splits for name in SHARDS[split]]
+    return (picture for shard in shards for picture in _read_shard(shard))
+
+
+def _read_shard(path: Path) -> Iterator[tuple[str, Image.Image]]:
+    try:
+        with tarfile.open(path) as shard:
+            for member in shard:
+                if file := shard.extractfile(member):
+                    image = Image.open(io.BytesIO(file.read())).convert("RGB")
+                    yield PurePath(member.name).stem, image
+    except (OSError, tarfile.TarError) as error:
+        raise UserError(f"{path} is damaged ({error}): fetch it again.") from None
+
+
+def _existing(root: Path, name: str) -> Path:
+    path = Path(root) / name
+    if not path.is_file():
+        raise UserError(
+            f"{path} is missing: Flickr8k comes from {SOURCE} "
+            "(the files expected here are listed in captioner/flickr8k.py)."
+        )
+    return path
+
+
+def normalise(text: str, language: str) -> str:
+    """A caption as training text; references in evaluation stay as they were written.
+
+    NFC, one space between words, none before punctuation, no final period; English (which is
+    written with and without capitals here) in lower case.
+    """
+    text = " ".join(unicodedata.normalize("NFC", text).split())
+    text = re.sub(r"\s+([.,;:!?])", r"\1", text)
+    text = re.sub(r"[.。\s]+$", "", text)
+    return text.lower() if language == "en" else text
