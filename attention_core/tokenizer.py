@@ -80,7 +80,7 @@ class Tokenizer:
                 sentence_iterator=filter(None, map(clean, sentences)),
                 model_writer=model,
                 model_type="bpe",
-                vocab_size=max(vocabulary, 1),
+                vocab_size=max(vocabulary, EOS + 1 + len(languages)),
                 character_coverage=character_coverage,
                 byte_fallback=True,
                 split_digits=True,

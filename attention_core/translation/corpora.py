@@ -110,6 +110,22 @@ def at_most(pairs: Iterable[Pair], translations: int) -> list[Pair]:
     return kept
 
 
+def balanced_text(pairs: Iterable[Pair]) -> list[str]:
+    """Sentences to train a joint tokenizer on: each English one once, then all translations,
+    those into a small language repeated whole until they nearly number those into the largest.
+    """
+    sources: dict[str, None] = {}
+    targets: dict[str, list[str]] = {}
+    for source, target, language in pairs:
+        sources[source] = None
+        targets.setdefault(language, []).append(target)
+    largest = max(map(len, targets.values()), default=0)
+    text = list(sources)
+    for translations in targets.values():
+        text += translations * (largest // len(translations))
+    return text
+
+
 def _split_of(sentence: str) -> str:
     """The split of an English sentence, whatever its case and punctuation."""
     key = " ".join(re.sub(r"[^\w\s]|_", "", sentence.lower()).split())
