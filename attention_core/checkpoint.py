@@ -136,7 +136,7 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
     Raises:
         UserError: names or shapes differ (all of them in one), or the weights are damaged.
     """
-    weights, expected = checkpoint.weights(), module.state_dict()
+    weights, expected = checkpoint.weights(), weights_of(module)
     missing = [name for name in expected if name not in weights]
     unknown = [name for name in weights if name not in expected]
     shapes = [
@@ -151,7 +151,20 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
             f"The weights at {checkpoint.path} are not this model's; {'; '.join(problems)}. "
             f"Build the model from the checkpoint's own {CONFIG}, or train it again."
         )
-    module.load_state_dict(weights)
+    with torch.no_grad():
+        for name, tensor in expected.items():
+            tensor.copy_(weights[name])
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """The module's weights and buffers by name; one that is shared has its first name only."""
+    named: dict[str, Tensor] = {}
+    seen = set()
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if id(tensor) not in seen:
+            seen.add(id(tensor))
+            named[name] = tensor
+    return named
 
 
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:

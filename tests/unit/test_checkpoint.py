@@ -14,7 +14,7 @@ FILES = {"tokenizer.model": b"\x00pieces", "README.md": b"# Card\n"}
 
 
 def saved(place: Path, module: nn.Module | None = None, **options: bool) -> Path:
-    weights = (module or nn.Linear(3, 2)).state_dict()
+    weights = checkpoint.weights_of(module or nn.Linear(3, 2))
     checkpoint.save(place, task="translate", config=CONFIG, weights=weights, files=FILES, **options)
     return place
 
@@ -57,12 +57,25 @@ def test_half_refuses_what_float16_cannot_hold(tmp_path):
         saved(tmp_path / "a", module, half=True)
 
 
-def test_weights_that_share_memory_are_saved_and_loaded(tmp_path):
-    module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    module[1].weight = module[0].weight
-    fresh = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
-    checkpoint.load_into(fresh, checkpoint.read(saved(tmp_path / "a", module)))
+def test_a_shared_weight_is_stored_once_and_stays_shared(tmp_path):
+    def tied() -> nn.Sequential:
+        module = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+        module[1].weight = module[0].weight
+        return module
+
+    module, fresh = tied(), tied()
+    found = checkpoint.read(saved(tmp_path / "a", module))
+    assert found.weights().keys() == {"0.weight", "0.bias", "1.bias"}
+    checkpoint.load_into(fresh, found)
+    assert fresh[1].weight is fresh[0].weight
     assert torch.equal(fresh[1].weight, module[0].weight)
+
+
+def test_weights_that_view_one_memory_are_saved_apart(tmp_path):
+    whole = torch.arange(6.0)
+    weights = {"first": whole[:3], "last": whole[3:]}
+    checkpoint.save(tmp_path / "a", task="translate", config={}, weights=weights, files={})
+    assert torch.equal(checkpoint.read(tmp_path / "a").weights()["last"], whole[3:])
 
 
 def test_saving_again_replaces_the_whole(tmp_path):
