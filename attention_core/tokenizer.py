@@ -11,7 +11,7 @@ import codecs
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import sentencepiece
@@ -191,15 +191,17 @@ class Tokenizer:
             words.append((self._processor.id_to_piece(EOS), [len(ids) - 1]))
         return words
 
-    def _characters(self, ids: Sequence[int]) -> Iterable[tuple[str, list[int]]]:
+    def _characters(self, ids: Sequence[int]) -> Iterator[tuple[str, list[int]]]:
         """Each ordinary piece, and each character spelled in bytes, with its positions."""
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         pending: list[int] = []
         for position, index in enumerate(ids):
             is_byte = self._processor.is_byte(index)
-            if pending and not is_byte:
-                yield decoder.decode(b"", final=True), pending
-                pending = []
+            if not is_byte:
+                broken = decoder.decode(b"", final=True)
+                if pending:
+                    yield broken, pending
+                    pending = []
             if is_byte:
                 pending.append(position)
                 code = int(self._processor.id_to_piece(index)[1:-1], 16)

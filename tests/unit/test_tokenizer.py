@@ -130,6 +130,13 @@ def test_words_show_broken_bytes_as_one_mark(tokenizer: Tokenizer) -> None:
     assert [p for _, positions in tokenizer.words(ids) for p in positions] == list(range(len(ids)))
 
 
+def test_broken_bytes_do_not_spoil_later_words(tokenizer: Tokenizer) -> None:
+    first_bytes = [tokenizer.encode(c)[1] for c in "😀Ж"]
+    ids = [*first_bytes, *tokenizer.encode("dog 😀")]
+    assert [word for word, _ in tokenizer.words(ids)] == ["�", "dog", "😀"]
+    assert [p for _, positions in tokenizer.words(ids) for p in positions] == list(range(len(ids)))
+
+
 def test_training_is_deterministic(tokenizer: Tokenizer) -> None:
     again = Tokenizer.train(SENTENCES, vocabulary=380, languages=LANGUAGES)
     assert again.to_bytes() == tokenizer.to_bytes()
