@@ -1,0 +1,191 @@
+"""Caption metrics as the COCO caption server computes them, through pycocoevalcap.
+
+Chen et al., "Microsoft COCO Captions: Data Collection and Evaluation Server" (2015), section 3:
+BLEU (Papineni et al. 2002), METEOR (Denkowski and Lavie 2014), ROUGE-L (Lin 2004) and CIDEr-D
+(Vedantam et al. 2015), over tokens of Stanford's PTBTokenizer without punctuation. All in points,
+that is times 100. The tokenizer and METEOR are Java programs that pycocoevalcap brings along.
+"""
+
+import functools
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from attention_core.errors import UserError
+
+References = Mapping[str, Sequence[str]]
+Hypotheses = Mapping[str, str]
+Tokenizer = Callable[[list[str]], list[str]]
+Tokens = dict[str, list[str]]  # by picture: texts whose tokens stand between single spaces
+
+
+def coco_metrics(
+    references: References, hypotheses: Hypotheses, java: bool | None = None
+) -> dict[str, float]:
+    """BLEU-1 to BLEU-4, METEOR, ROUGE_L and CIDEr of one caption a picture, in points.
+
+    Without Java there is no METEOR, the tokenizer is an approximation in Python, the result has
+    the key "approximate" (1.0), and a warning says so once.
+
+    CIDEr weighs n-grams by how few of the pictures have them: that of a single picture is 0.
+
+    Args:
+        references: the captions people wrote, by picture.
+        hypotheses: the caption to be measured, for the same pictures.
+        java: whether to use Java; None uses it where it is installed.
+
+    Raises:
+        UserError: the two don't have the same pictures, there are none, a picture has no
+            reference, or Java is asked for and isn't installed.
+    """
+    _check(references, hypotheses)
+    installed = shutil.which("java") is not None
+    if java and not installed:
+        raise UserError("Java isn't installed: install a runtime (java), or measure without it.")
+    if java is False or not installed:
+        if java is None:
+            _warn_without_java()
+        return {**_measure(references, hypotheses, approximate_ptb), "approximate": 1.0}
+    return _measure(references, hypotheses, ptb, meteor=True)
+
+
+def fast_cider(references: References, hypotheses: Hypotheses) -> dict[str, float]:
+    """BLEU-4 and CIDEr over approximate tokens, in points: for validation while training.
+
+    Raises:
+        UserError: as for `coco_metrics`.
+    """
+    _check(references, hypotheses)
+    scores = _ngram_scores(*_tokenized(references, hypotheses, approximate_ptb))
+    return {name: scores[name] for name in ("BLEU-4", "CIDEr")}
+
+
+def _check(references: References, hypotheses: Hypotheses) -> None:
+    if not references:
+        raise UserError("There are no captions to measure.")
+    if odd := references.keys() ^ hypotheses.keys():
+        raise UserError(
+            f"{len(odd)} pictures have only a caption or only references, such as "
+            f"{min(odd)!r}: measure the same pictures on both sides."
+        )
+    if bare := [id for id, texts in references.items() if not texts]:
+        raise UserError(f"{len(bare)} pictures have no reference caption, such as {bare[0]!r}.")
+
+
+@functools.cache
+def _warn_without_java() -> None:
+    from rich.console import Console
+
+    Console(stderr=True).print(
+        "Java isn't installed: METEOR is left out, and the other metrics use an approximate "
+        "tokenizer. For comparable numbers install a Java runtime.",
+        style="yellow",
+    )
+
+
+def _measure(
+    references: References, hypotheses: Hypotheses, tokenizer: Tokenizer, *, meteor: bool = False
+) -> dict[str, float]:
+    from pycocoevalcap.rouge.rouge import Rouge
+
+    expected, given = _tokenized(references, hypotheses, tokenizer)
+    scores = _ngram_scores(expected, given)
+    cider = scores.pop("CIDEr")
+    if meteor:
+        with _meteor() as scorer:
+            scores["METEOR"] = 100 * scorer.compute_score(expected, given)[0]
+    scores["ROUGE_L"] = 100 * float(Rouge().compute_score(expected, given)[0])
+    return {**scores, "CIDEr": cider}
+
+
+def _ngram_scores(expected: Tokens, given: Tokens) -> dict[str, float]:
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+
+    bleu = Bleu(4).compute_score(expected, given, verbose=0)[0]
+    scores = {f"BLEU-{n}": 100 * float(score) for n, score in enumerate(bleu, start=1)}
+    return {**scores, "CIDEr": 100 * float(Cider().compute_score(expected, given)[0])}
+
+
+@contextmanager
+def _meteor() -> Iterator[Any]:
+    """pycocoevalcap's METEOR, whose Java process ends here and not with the interpreter."""
+    from pycocoevalcap.meteor.meteor import Meteor
+
+    scorer = Meteor()
+    try:
+        yield scorer
+    finally:
+        with scorer.meteor_p as process:  # closes its pipes
+            process.kill()
+
+
+def _tokenized(
+    references: References, hypotheses: Hypotheses, tokenizer: Tokenizer
+) -> tuple[Tokens, Tokens]:
+    """References and hypotheses in tokens, every picture in the same order in both."""
+    texts = [text for id in references for text in (*references[id], hypotheses[id])]
+    lines = iter(tokenizer([" ".join(text.split()) for text in texts]))
+    expected: Tokens = {}
+    given: Tokens = {}
+    for id in references:
+        expected[id] = [next(lines) for _ in references[id]]
+        given[id] = [next(lines)]
+    return expected, given
+
+
+def ptb(lines: list[str]) -> list[str]:
+    """Lower-case tokens of Stanford's PTBTokenizer 3.4.1, without COCO's list of punctuation.
+
+    Raises:
+        UserError: the Java program failed.
+    """
+    from pycocoevalcap.tokenizer import ptbtokenizer
+
+    jar = Path(ptbtokenizer.__file__).with_name(ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR)
+    command = ["java", "-cp", str(jar), "edu.stanford.nlp.process.PTBTokenizer"]
+    options = ["-preserveLines", "-lowerCase", "-encoding", "utf8"]
+    done = subprocess.run(
+        command + options, input="\n".join([*lines, ""]).encode(), capture_output=True
+    )
+    tokenized = done.stdout.decode().split("\n")[:-1]
+    if done.returncode or len(tokenized) != len(lines):
+        reason = done.stderr.decode(errors="replace").strip().splitlines() or ["no message"]
+        raise UserError(f"The Java tokenizer of the caption metrics failed: {reason[-1]}")
+    return [_without_punctuation(line.split()) for line in tokenized]
+
+
+_TOKEN = re.compile(
+    r"""
+    [a-z]+(?=n't\b) | n't\b                 # do n't
+  | can(?=not\b)                            # can not
+  | '(?:s|m|d|ll|re|ve)\b | 'n'             # dog 's
+  | (?:[a-z]\.){2,}                         # u.s.
+  | \d+(?:[.,:/]\d+)*(?![\w-])              # 3,000
+  | [^\W_]+(?:[-/.@][^\W_]+)*               # t-shirt
+  | \.{3} | --+ | [!?]{2,}
+  | \S
+    """,
+    re.VERBOSE,
+)
+_SPELLED = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
+
+
+def approximate_ptb(lines: list[str]) -> list[str]:
+    """`ptb` without Java, nearly: of a thousand captions it splits about one another way."""
+    return [
+        _without_punctuation(
+            [_SPELLED.get(token, token) for token in _TOKEN.findall(line.lower()) if token != '"']
+        )
+        for line in lines
+    ]
+
+
+def _without_punctuation(tokens: list[str]) -> str:
+    from pycocoevalcap.tokenizer.ptbtokenizer import PUNCTUATIONS
+
+    return " ".join(token for token in tokens if token not in PUNCTUATIONS)
