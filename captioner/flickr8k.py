@@ -96,10 +96,10 @@ def _existing(root: Path, name: str) -> Path:
 def normalise(text: str, language: str) -> str:
     """A caption as training text; references in evaluation stay as they were written.
 
-    NFC, one space between words, none before punctuation, no final period; English (which is
-    written with and without capitals here) in lower case.
+    NFC, one space between words, none before punctuation or 's, no final period; English (which
+    is written with and without capitals here) in lower case.
     """
     text = " ".join(unicodedata.normalize("NFC", text).split())
-    text = re.sub(r"\s+([.,;:!?])", r"\1", text)
+    text = re.sub(r"\s+([.,;:!?]|n't\b|'(?:s|m|d|ll|re|ve)\b)", r"\1", text, flags=re.IGNORECASE)
     text = re.sub(r"[.。\s]+$", "", text)
     return text.lower() if language == "en" else text

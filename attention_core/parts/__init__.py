@@ -1,0 +1,1 @@
+"""Pure-torch parts of an attention model, one concept a file."""

@@ -1,0 +1,14 @@
+"""Drawings of where a model looked, as matplotlib figures without any pyplot state."""
+
+from importlib.util import find_spec
+
+from attention_core.errors import UserError
+
+if find_spec("matplotlib") is None:
+    raise UserError("Drawing needs matplotlib: pip install 'attention-core[plots]'.")
+
+from attention_core.plots.arcs import alignment_arcs
+from attention_core.plots.files import save
+from attention_core.plots.heatmap import alignment_heatmap
+
+__all__ = ["alignment_arcs", "alignment_heatmap", "save"]

@@ -1,0 +1,84 @@
+"""Alignment as two sentences joined by arcs."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as Curve
+from numpy.typing import ArrayLike
+
+from attention_core.plots.alignment import checked
+from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, font, legible, width, write_title
+
+LINE = 0.34
+TALLEST = 24.0
+REACH = 2.4
+GAP = 0.1
+MARGIN = 0.2
+THICKEST = 9.0
+FAINTEST = 0.02
+INK = "#1f4e8c"
+
+
+def alignment_arcs(
+    source_words: Sequence[str],
+    target_words: Sequence[str],
+    weights: ArrayLike,
+    title: str | None = None,
+) -> Figure:
+    """The source on the left, the target on the right, a word a line, joined by arcs.
+
+    An arc is as thick as its weight, and darker the heavier it is; weights under 2 % are left out.
+
+    Shapes: weights (T, S), T target words by S source words.
+
+    Raises:
+        UserError: if the weights don't fit the words.
+    """
+    grid = checked(source_words, target_words, weights)
+    left, right = [*map(legible, source_words)], [*map(legible, target_words)]
+    lines = max(len(left), len(right))
+    line = min(LINE, TALLEST / lines)
+    size = 12 * line / LINE
+
+    start = MARGIN + max(width(word, size) for word in left) + GAP
+    end = start + REACH
+    across = end + GAP + max(width(word, size) for word in right) + MARGIN
+    top = MARGIN + (TITLE_HEIGHT if title else 0)
+    down = top + lines * line + MARGIN
+    if title:
+        across = max(across, width(legible(title), TITLE_SIZE) + 2 * MARGIN)
+
+    figure = Figure(figsize=(across, down), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, across), ylim=(down, 0))
+    axes.set_axis_off()
+
+    def heights(words: list[str]) -> list[float]:
+        first = top + (lines - len(words) + 1) * line / 2
+        return [first + index * line for index in range(len(words))]
+
+    sources, targets = heights(left), heights(right)
+    middle = (start + end) / 2
+    steps = [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]
+    for target, row in zip(targets, grid, strict=True):
+        for source, weight in zip(sources, row, strict=True):
+            if weight >= FAINTEST:
+                points = [(start, source), (middle, source), (middle, target), (end, target)]
+                axes.add_patch(
+                    PathPatch(
+                        Curve(points, steps),
+                        fill=False,
+                        edgecolor=INK,
+                        linewidth=THICKEST * line / LINE * weight,
+                        alpha=0.25 + 0.65 * min(weight, 1.0),
+                    )
+                )
+
+    written = {"fontproperties": font(size), "parse_math": False, "va": "center_baseline"}
+    for word, height in zip(left, sources, strict=True):
+        axes.text(start - GAP, height, word, ha="right", **written)
+    for word, height in zip(right, targets, strict=True):
+        axes.text(end + GAP, height, word, ha="left", **written)
+    if title:
+        write_title(figure, title)
+    return figure

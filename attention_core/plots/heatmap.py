@@ -1,0 +1,68 @@
+"""Alignment as a heat map."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from attention_core.plots.alignment import checked
+from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, font, legible, width, write_title
+
+LABEL_GAP = 0.12
+MARGIN = 0.2
+
+
+def alignment_heatmap(
+    source_words: Sequence[str],
+    target_words: Sequence[str],
+    weights: ArrayLike,
+    title: str | None = None,
+) -> Figure:
+    """A T×S grid of grey cells, black for weight 0 and white for weight 1.
+
+    Source words stand above, target words on the left, as in Bahdanau et al. 2014, figure 3.
+    The cells shrink with the longer sentence and the letters with the cells; the labels get the
+    room they need, however long they are.
+
+    Shapes: weights (T, S), T target words by S source words.
+
+    Raises:
+        UserError: if the weights don't fit the words.
+    """
+    grid = checked(source_words, target_words, weights)
+    rows, columns = grid.shape
+    above, left = [*map(legible, source_words)], [*map(legible, target_words)]
+
+    cell = float(np.clip(6 / max(rows, columns), 0.4, 0.8)) * min(1, 60 / max(rows, columns))
+    size = min(12, 72 * cell * 0.42)
+    above_width = max(width(word, size) for word in above)
+    left_width = max(width(word, size) for word in left)
+    upright = above_width > cell * 0.9
+    above_height = above_width if upright else size / 72 * 1.3
+
+    x, top = MARGIN + left_width + LABEL_GAP, MARGIN + above_height + LABEL_GAP
+    if title:
+        top += TITLE_HEIGHT
+    total_width = x + columns * cell + MARGIN
+    if title:
+        total_width = max(total_width, width(legible(title), TITLE_SIZE) + 2 * MARGIN)
+    total_height = top + rows * cell + MARGIN
+
+    figure = Figure(figsize=(total_width, total_height), facecolor="white")
+    axes = figure.add_axes(
+        (
+            x / total_width,
+            MARGIN / total_height,
+            columns * cell / total_width,
+            rows * cell / total_height,
+        )
+    )
+    axes.imshow(grid, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.tick_params(length=0, pad=LABEL_GAP * 72 / 2, top=True, labeltop=True, labelbottom=False)
+    written = {"fontproperties": font(size), "parse_math": False}
+    axes.set_xticks(range(columns), above, rotation=90 if upright else 0, **written)
+    axes.set_yticks(range(rows), left, **written)
+    if title:
+        write_title(figure, title)
+    return figure

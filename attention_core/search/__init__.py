@@ -1,0 +1,7 @@
+"""Search over a step function ``(tokens, memory, state) -> logits, state, weights``."""
+
+from attention_core.search.beam import beam_search
+from attention_core.search.greedy import greedy_search
+from attention_core.search.hypothesis import Hypothesis, Step
+
+__all__ = ["Hypothesis", "Step", "beam_search", "greedy_search"]

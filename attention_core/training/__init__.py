@@ -1,0 +1,18 @@
+"""Training: the objective, the batches, the loop."""
+
+from attention_core.training.batching import Batch, bucketed, pad
+from attention_core.training.config import Recipe, SearchConfig, TrainingConfig
+from attention_core.training.loop import Learner, train
+from attention_core.training.losses import TeacherForcing
+
+__all__ = [
+    "Batch",
+    "Learner",
+    "Recipe",
+    "SearchConfig",
+    "TeacherForcing",
+    "TrainingConfig",
+    "bucketed",
+    "pad",
+    "train",
+]

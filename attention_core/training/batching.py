@@ -1,0 +1,46 @@
+"""Batches: sequences of like length side by side, in an order that a seed fixes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """A batch to learn from: the tensors of B sources, and N target rows for each."""
+
+    source: tuple[Tensor, ...]
+    tokens: Tensor  # (B·N, T+1): first token, words, end, padding
+
+
+def pad(sequences: Sequence[Sequence[int]], value: int) -> Tensor:
+    """Sequences as rows of one tensor (R, longest), filled up with ``value``.
+
+    >>> pad([[5, 6], [7]], 0)
+    tensor([[5, 6],
+            [7, 0]])
+    """
+    longest = max(map(len, sequences), default=0)
+    rows = [list(sequence) + [value] * (longest - len(sequence)) for sequence in sequences]
+    return torch.tensor(rows, dtype=torch.long)
+
+
+def bucketed(lengths: Sequence[int], batch_tokens: int, seed: int) -> list[list[int]]:
+    """Indices in batches of about ``batch_tokens`` padded tokens, like lengths together.
+
+    The order of batches, and of sequences of one length, is random and fixed by ``seed``.
+    """
+    generator = np.random.default_rng(seed)
+    keys = np.asarray(lengths) + generator.random(len(lengths))
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    for index in np.argsort(keys).tolist():
+        if batch and (len(batch) + 1) * lengths[index] > batch_tokens:
+            batches.append(batch)
+            batch = []
+        batch.append(index)
+    if batch:
+        batches.append(batch)
+    return [batches[i] for i in generator.permutation(len(batches))]

@@ -1,0 +1,50 @@
+"""The built-in task: text to text, out of English."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from attention_core.tasks import Task
+
+if TYPE_CHECKING:
+    import click
+
+    from attention_core.training import Learner
+
+
+class TranslateTask(Task):
+    """Translation with attention, by one model for every target language."""
+
+    name = "translate"
+    title = "Translate"
+    summary = "Translate English into Chinese, French, German or Czech."
+    shipped = Path(__file__).parent / "models" / "everyday"
+
+    def recipe_type(self) -> type:
+        from attention_core.translation.learner import TranslateRecipe
+
+        return TranslateRecipe
+
+    def learner(self, recipe: Any) -> Learner:
+        from attention_core.translation.learner import TranslateLearner
+
+        return TranslateLearner(recipe)
+
+    def evaluate(self, checkpoint: Path, split: str, data: Path, beam: int | None) -> dict[str, Any]:
+        from attention_core.translation.evaluation import evaluate
+
+        return evaluate(checkpoint, split, data, beam)
+
+    def command(self) -> click.Command:
+        from attention_core.translation.command import translate
+
+        return translate
+
+    def tab(self) -> None:
+        from attention_core.translation.tab import tab
+
+        tab()
+
+
+TASK = TranslateTask()

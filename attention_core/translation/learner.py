@@ -1,0 +1,193 @@
+"""Recipes of translation, and what the training loop needs for one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from attention_core import checkpoint
+from attention_core.errors import UserError
+from attention_core.recipe import as_dict
+from attention_core.tokenizer import Tokenizer
+from attention_core.training import (
+    Batch,
+    Learner,
+    Recipe,
+    SearchConfig,
+    TeacherForcing,
+    bucketed,
+    pad,
+)
+from attention_core.translation import corpora
+from attention_core.translation.corpora import Pair
+from attention_core.translation.evaluation import bleu
+from attention_core.translation.model import ModelConfig, build_model
+from attention_core.translation.predictor import Translator
+
+LANGUAGES = ("zh", "fr", "de", "cs")
+MOST_FOR_TOKENIZER = 60_000  # pairs of each corpus, so that none outweighs the others
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """What to learn from. ``tatoeba`` is how many pairs of each language are drawn each epoch."""
+
+    root: str = "data"
+    languages: tuple[str, ...] = field(default=LANGUAGES, metadata={"choices": LANGUAGES})
+    tatoeba: int = field(default=0, metadata={"min": 0})
+    vocabulary: int = field(default=8000, metadata={"min": 300})
+    longest: int = field(default=80, metadata={"min": 1})  # tokens; longer pairs are left out
+    validation: int = field(default=200, metadata={"min": 1})  # sentences per corpus and language
+
+
+@dataclass(frozen=True, kw_only=True)
+class TranslateRecipe(Recipe):
+    """A recipe of the task ``translate``."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    search: SearchConfig = SearchConfig()
+
+
+class TranslateLearner(Learner):
+    """Pairs, tokenizer, model and objective of a recipe.
+
+    The tokenizer is trained on the training text once and kept in the run's folder.
+    """
+
+    metric = "bleu"
+
+    def __init__(self, recipe: TranslateRecipe) -> None:
+        self.recipe = recipe
+        data = recipe.data
+        captions = [
+            corpora.multi30k(data.root, "train", language)
+            for language in data.languages
+            if language in corpora.MULTI30K
+        ]
+        everyday = [
+            corpora.tatoeba(data.root, "train", language)
+            for language in data.languages
+            if language in corpora.TATOEBA and data.tatoeba
+        ]
+        if not captions and not everyday:
+            raise UserError("data: nothing to learn from for these languages: set data.tatoeba")
+        self.tokenizer = self._tokenizer(captions + everyday)
+        self._captions = [pair for pairs in captions for pair in self._encoded(pairs)]
+        self._everyday = [self._encoded(pairs) for pairs in everyday]
+        self._validation = self._validation_pairs()
+        self.model = build_model(recipe.model, self.tokenizer.size)
+        self.objective = TeacherForcing(
+            self.model,
+            pad=self.tokenizer.pad,
+            label_smoothing=recipe.training.label_smoothing,
+            doubly_stochastic=recipe.training.doubly_stochastic,
+        )
+
+    def batches(self, epoch: int) -> Sequence[list[tuple[list[int], list[int]]]]:
+        seed = self.recipe.seed * 1000 + epoch
+        generator = np.random.default_rng(seed)
+        pairs = list(self._captions)
+        for everyday in self._everyday:
+            drawn = generator.permutation(len(everyday))[: self.recipe.data.tatoeba]
+            pairs += [everyday[i] for i in drawn]
+        lengths = [max(len(source), len(target)) for source, target in pairs]
+        return [
+            [pairs[i] for i in batch]
+            for batch in bucketed(lengths, self.recipe.training.batch_tokens, seed)
+        ]
+
+    def collate(self, item: list[tuple[list[int], list[int]]]) -> Batch:
+        return collate(item, self.tokenizer)
+
+    def validate(self) -> dict[str, float]:
+        """Greedy BLEU for each corpus and language, and their mean."""
+        translator = Translator(self.model, self.tokenizer, self.recipe.search)
+        scores = {
+            name: bleu(
+                [t.text for t in translator.translate([p.source for p in pairs], to=pairs[0].language, beam=1)],
+                [p.target for p in pairs],
+                pairs[0].language,
+            ).score
+            for name, pairs in self._validation.items()
+        }
+        return {**scores, "bleu": sum(scores.values()) / len(scores)}
+
+    def save(self, directory: Path, metrics: dict[str, float]) -> None:
+        checkpoint.save(
+            directory,
+            task="translate",
+            config=as_dict(self.recipe),
+            weights=checkpoint.weights_of(self.model),
+            files={
+                "tokenizer.model": self.tokenizer.to_bytes(),
+                "README.md": _card(self.recipe, metrics).encode(),
+            },
+        )
+
+    def _tokenizer(self, corpus: list[list[Pair]]) -> Tokenizer:
+        path = Path(self.recipe.out) / "tokenizer.model"
+        if path.exists():
+            return Tokenizer.load(path)
+        data = self.recipe.data
+        tokenizer = Tokenizer.train(
+            corpora.balanced_text(
+                pair for pairs in corpus for pair in drawn(pairs, MOST_FOR_TOKENIZER)
+            ),
+            vocabulary=data.vocabulary,
+            languages=data.languages,
+            character_coverage=0.9999,  # rare Chinese characters as themselves, not as bytes
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(tokenizer.to_bytes())
+        return tokenizer
+
+    def _encoded(self, pairs: list[Pair]) -> list[tuple[list[int], list[int]]]:
+        encoded = [encode(pair, self.tokenizer) for pair in pairs]
+        longest = self.recipe.data.longest
+        return [(s, t) for s, t in encoded if len(s) <= longest and len(t) <= longest]
+
+    def _validation_pairs(self) -> dict[str, list[Pair]]:
+        data = self.recipe.data
+        found: dict[str, list[Pair]] = {}
+        for language in data.languages:
+            if language in corpora.MULTI30K:
+                found[f"multi30k_{language}"] = corpora.multi30k(data.root, "val", language)
+            if data.tatoeba and language in corpora.TATOEBA:
+                found[f"tatoeba_{language}"] = corpora.tatoeba(data.root, "val", language)
+        return {name: drawn(pairs, data.validation) for name, pairs in found.items()}
+
+
+def drawn(pairs: list[Pair], most: int) -> list[Pair]:
+    """At most so many of the pairs, always the same ones, from all over the corpus."""
+    order = np.random.default_rng(0).permutation(len(pairs))
+    return [pairs[i] for i in order[:most]]
+
+
+def encode(pair: Pair, tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """Ids of a pair: source with its end, target between its language's symbol and its end."""
+    source = [*tokenizer.encode(pair.source), tokenizer.eos]
+    target = [tokenizer.begin(pair.language), *tokenizer.encode(pair.target), tokenizer.eos]
+    return source, target
+
+
+def collate(pairs: Sequence[tuple[list[int], list[int]]], tokenizer: Tokenizer) -> Batch:
+    """Encoded pairs as one batch."""
+    sources, targets = zip(*pairs, strict=True)
+    tokens = pad(sources, tokenizer.pad)
+    return Batch((tokens, tokens != tokenizer.pad), pad(targets, tokenizer.pad))
+
+
+def _card(recipe: TranslateRecipe, metrics: dict[str, float]) -> str:
+    table = "\n".join(f"| {name} | {value:.1f} |" for name, value in metrics.items())
+    return f"""# English into {", ".join(recipe.data.languages)}
+
+A recurrent model with attention (preset `{recipe.model.preset}`), trained on
+{"Tatoeba (CC BY 2.0 FR) and " if recipe.data.tatoeba else ""}Multi30k (research use), seed {recipe.seed}.
+
+| validation, greedy search | BLEU |
+|---|---|
+{table}
+"""

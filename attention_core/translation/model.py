@@ -1,0 +1,49 @@
+"""The translation model and its part of a recipe."""
+
+from dataclasses import dataclass, field
+
+from torch import nn
+
+from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
+from attention_core.parts.encoders import TextEncoder
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """A bidirectional encoder of half the decoder's size in each direction, and a preset."""
+
+    preset: str = "luong"
+    cell: str = "gru"
+    embedding: int = field(default=256, metadata={"min": 1})
+    hidden: int = field(default=512, metadata={"min": 2})
+    attention: int = field(default=512, metadata={"min": 1})
+    layers: int = field(default=1, metadata={"min": 1})
+    dropout: float = field(default=0.2, metadata={"min": 0.0, "max": 0.9})
+    tied: bool = True
+
+
+def build_model(config: ModelConfig, vocabulary: int) -> Seq2Seq:
+    """The model of a recipe; encoder and decoder share one embedding.
+
+    Raises UserError for an unknown preset or cell.
+    """
+    decoder = build_decoder(
+        config.preset,
+        DecoderSizes(
+            vocabulary=vocabulary,
+            embedding=config.embedding,
+            hidden=config.hidden,
+            values=config.hidden // 2 * 2,
+            summary=config.hidden // 2 * 2,
+            attention=config.attention,
+            layers=config.layers,
+            cell=config.cell,
+            tied=config.tied,
+            dropout=config.dropout,
+        ),
+    )
+    embedding: nn.Embedding = decoder.embedding
+    encoder = TextEncoder(
+        embedding, config.cell, config.hidden // 2, layers=config.layers, dropout=config.dropout
+    )
+    return Seq2Seq(encoder, decoder)
