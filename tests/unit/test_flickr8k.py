@@ -1,0 +1,91 @@
+"""The Flickr8k reader, over a tiny folder of the same layout."""
+
+import gzip
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from attention_core.errors import UserError
+from captioner.flickr8k import Caption, captions, normalise, pictures
+
+SHARDS = {
+    "images-train-0.tar": {"b_1": "red", "a_2": "green"},
+    "images-train-1.tar": {"c_3": "blue"},
+    "images-val.tar": {"d_4": "white"},
+}
+COLOURS = {"red": (255, 0, 0), "green": (0, 128, 0), "blue": (0, 0, 255), "white": (255,) * 3}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for shard, images in SHARDS.items():
+        with tarfile.open(tmp_path / shard, "w") as tar:
+            for name, colour in images.items():
+                file = io.BytesIO()
+                Image.new("RGB", (8, 8), colour).save(file, "WEBP", lossless=True)
+                member = tarfile.TarInfo(f"{name}.webp")
+                member.size = file.tell()
+                file.seek(0)
+                tar.addfile(member, file)
+    lines = ["b_1\ttrain\t0\tA dog .", 'd_4\tval\t3\tTwo "wild"\tdogs', ""]
+    (tmp_path / "captions.en.tsv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    return tmp_path
+
+
+def test_captions_as_written(root: Path) -> None:
+    assert captions(root, "en") == [
+        Caption("b_1", "train", 0, "A dog ."),
+        Caption("d_4", "val", 3, 'Two "wild"\tdogs'),
+    ]
+
+
+def test_pictures_in_the_order_of_the_shards(root: Path) -> None:
+    found = [(id, image.mode, image.getpixel((4, 4))) for id, image in pictures(root, ["train"])]
+    assert found == [
+        (id, "RGB", COLOURS[c])
+        for id, c in zip(["b_1", "a_2", "c_3"], ["red", "green", "blue"], strict=True)
+    ]
+    assert [id for id, _ in pictures(root, ["val", "train"])] == ["d_4", "b_1", "a_2", "c_3"]
+
+
+def test_what_is_missing_is_named(root: Path) -> None:
+    with pytest.raises(UserError, match=r"captions\.de\.tsv\.gz is missing: Flickr8k comes from"):
+        captions(root, "de")
+    with pytest.raises(UserError, match=r"images-test\.tar is missing"):
+        pictures(root, ["train", "test"])
+    with pytest.raises(UserError, match=r"no captions in 'fr'\. Known: de, en, zh"):
+        captions(root, "fr")
+    with pytest.raises(UserError, match=r"no split 'valid'\. Did you mean 'val'"):
+        pictures(root, ["valid"])
+
+
+def test_what_is_damaged_is_named(root: Path) -> None:
+    shard = root / "images-val.tar"
+    shard.write_bytes(shard.read_bytes()[:700])
+    with pytest.raises(UserError, match=r"images-val\.tar is damaged"):
+        list(pictures(root, ["val"]))
+    path = root / "captions.en.tsv.gz"
+    whole = path.read_bytes()
+    for content in (whole[:-9], b"plain text", gzip.compress(b"a\ttrain\tfirst\tA dog")):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"captions\.en\.tsv\.gz is damaged"):
+            captions(root, "en")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("en", "A  Dog , which runs .", "a dog, which runs"),
+        ("en", "Is it a dog ?  Yes ! . ", "is it a dog? yes!"),
+        ("en", "A person 's dog does n't bark", "a person's dog doesn't bark"),
+        ("en", "cafe\u0301", "caf\u00e9"),
+        ("de", "Ein Hund\tläuft.", "Ein Hund läuft"),
+        ("zh", "一只狗，在跑。", "一只狗，在跑"),
+        ("en", " . ", ""),
+    ],
+)
+def test_normalised_text(language: str, text: str, expected: str) -> None:
+    assert normalise(text, language) == expected
