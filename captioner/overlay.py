@@ -75,16 +75,17 @@ def _checked(words: Sequence[str], grids: Iterable[ArrayLike]) -> list[NDArray[n
 def _light(grid: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
     """`grid` (h, w) as a smooth map (height, width) whose largest value is 1."""
     rows, columns = grid.shape
-    smooth = _spread(height, rows) @ grid @ _spread(width, columns).T
-    return smooth / max(smooth.max(), np.finfo(np.float64).tiny)
+    smooth: NDArray[np.float64] = _spread(height, rows) @ grid @ _spread(width, columns).T
+    return smooth / max(float(smooth.max()), 1e-300)
 
 
 def _spread(pixels: int, cells: int) -> NDArray[np.float64]:
     """How much each of `pixels` along an axis takes from each of `cells`: rows that sum to 1."""
     places = (np.arange(pixels) + 0.5) / pixels * cells
     distances = places[:, None] - (np.arange(cells) + 0.5)
-    nearness = np.exp(-0.5 * (distances / SPREAD) ** 2)
-    return nearness / nearness.sum(axis=1, keepdims=True)
+    nearness: NDArray[np.float64] = np.exp(-0.5 * (distances / SPREAD) ** 2)
+    nearness /= nearness.sum(axis=1, keepdims=True)
+    return nearness
 
 
 def attention_sheet(
@@ -100,7 +101,7 @@ def attention_sheet(
     """
     from matplotlib.figure import Figure
 
-    from attention_core.plots.text import font, legible, width
+    from attention_core.plots.text import legible, style, width
 
     tiles = [_shrunk(image), *attention_overlays(image, words, grids)]
     labels = ["", *map(legible, words)]
@@ -123,19 +124,13 @@ def attention_sheet(
         1 - HEAD * 0.6 / down,
         title,
         va="center_baseline",
-        fontproperties=font(fitting(title, across - 2 * GAP, 15)),
-        parse_math=False,
+        **style(fitting(title, across - 2 * GAP, 15)),
     )
     for index, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         row, column = divmod(index, columns)
         left, top = GAP + column * (wide + GAP), HEAD + row * (high + LABEL + GAP)
         axes = figure.add_axes(
-            (
-                left / across,
-                1 - (top + LABEL + high) / down,
-                wide / across,
-                high / down,
-            )
+            (left / across, 1 - (top + LABEL + high) / down, wide / across, high / down)
         )
         axes.imshow(np.asarray(tile), interpolation="lanczos")
         axes.set_axis_off()
@@ -145,7 +140,6 @@ def attention_sheet(
             label,
             ha="center",
             va="center_baseline",
-            fontproperties=font(fitting(label, wide + GAP, 12)),
-            parse_math=False,
+            **style(fitting(label, wide + GAP, 12)),
         )
     return figure

@@ -8,7 +8,7 @@ from matplotlib.path import Path as Curve
 from numpy.typing import ArrayLike
 
 from attention_core.plots.alignment import checked
-from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, font, legible, width, write_title
+from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, legible, style, width, write_title
 
 LINE = 0.34
 TALLEST = 24.0
@@ -74,7 +74,7 @@ def alignment_arcs(
                     )
                 )
 
-    written = {"fontproperties": font(size), "parse_math": False, "va": "center_baseline"}
+    written = {"va": "center_baseline", **style(size)}
     for word, height in zip(left, sources, strict=True):
         axes.text(start - GAP, height, word, ha="right", **written)
     for word, height in zip(right, targets, strict=True):

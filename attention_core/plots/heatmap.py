@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from attention_core.plots.alignment import checked
-from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, font, legible, width, write_title
+from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, legible, style, width, write_title
 
 LABEL_GAP = 0.12
 MARGIN = 0.2
@@ -19,7 +19,7 @@ def alignment_heatmap(
     weights: ArrayLike,
     title: str | None = None,
 ) -> Figure:
-    """A T×S grid of grey cells, black for weight 0 and white for weight 1.
+    """A T×S grid of cells, white for weight 0 and dark blue for weight 1.
 
     Source words stand above, target words on the left, as in Bahdanau et al. 2014, figure 3.
     The cells shrink with the longer sentence and the letters with the cells; the labels get the
@@ -41,28 +41,21 @@ def alignment_heatmap(
     upright = above_width > cell * 0.9
     above_height = above_width if upright else size / 72 * 1.3
 
-    x, top = MARGIN + left_width + LABEL_GAP, MARGIN + above_height + LABEL_GAP
+    start = MARGIN + left_width + LABEL_GAP
+    across = start + columns * cell + MARGIN
+    down = MARGIN + above_height + LABEL_GAP + rows * cell + MARGIN
     if title:
-        top += TITLE_HEIGHT
-    total_width = x + columns * cell + MARGIN
-    if title:
-        total_width = max(total_width, width(legible(title), TITLE_SIZE) + 2 * MARGIN)
-    total_height = top + rows * cell + MARGIN
+        across = max(across, width(legible(title), TITLE_SIZE) + 2 * MARGIN)
+        down += TITLE_HEIGHT
 
-    figure = Figure(figsize=(total_width, total_height), facecolor="white")
+    figure = Figure(figsize=(across, down), facecolor="white")
     axes = figure.add_axes(
-        (
-            x / total_width,
-            MARGIN / total_height,
-            columns * cell / total_width,
-            rows * cell / total_height,
-        )
+        (start / across, MARGIN / down, columns * cell / across, rows * cell / down)
     )
     axes.imshow(grid, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
     axes.tick_params(length=0, pad=LABEL_GAP * 72 / 2, top=True, labeltop=True, labelbottom=False)
-    written = {"fontproperties": font(size), "parse_math": False}
-    axes.set_xticks(range(columns), above, rotation=90 if upright else 0, **written)
-    axes.set_yticks(range(rows), left, **written)
+    axes.set_xticks(range(columns), above, rotation=90 if upright else 0, **style(size))
+    axes.set_yticks(range(rows), left, **style(size))
     if title:
         write_title(figure, title)
     return figure

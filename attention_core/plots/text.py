@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from matplotlib import font_manager
 from matplotlib.figure import Figure
@@ -25,7 +26,7 @@ def _drawable() -> frozenset[int]:
     return frozenset(code for path in paths for code in font_manager.get_font(path).get_charmap())
 
 
-def font(size: float) -> FontProperties:
+def _font(size: float) -> FontProperties:
     """The fonts to write with, at `size` points."""
     return FontProperties(family=list(_families()), size=size)
 
@@ -35,10 +36,15 @@ def legible(text: str) -> str:
     return "".join(character if ord(character) in _drawable() else "□" for character in text)
 
 
+def style(size: float) -> dict[str, Any]:
+    """What a drawing passes on with each piece of legible text: its fonts, and "$" is a "$"."""
+    return {"fontproperties": _font(size), "parse_math": False}
+
+
 def width(text: str, size: float) -> float:
     """How wide legible `text` is on one line at `size` points, in inches."""
     figure = Figure(dpi=72)
-    label = figure.text(0, 0, text, fontproperties=font(size), parse_math=False)
+    label = figure.text(0, 0, text, **style(size))
     return label.get_window_extent().width / figure.dpi
 
 
@@ -50,6 +56,5 @@ def write_title(figure: Figure, title: str) -> None:
         legible(title),
         ha="center",
         va="top",
-        fontproperties=font(TITLE_SIZE),
-        parse_math=False,
+        **style(TITLE_SIZE),
     )
