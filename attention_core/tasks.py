@@ -44,7 +44,9 @@ class Task(ABC):
         """Data, model and objective of a recipe, ready for the training loop."""
 
     @abstractmethod
-    def evaluate(self, checkpoint: Path, split: str, data: Path, beam: int | None) -> dict[str, Any]:
+    def evaluate(
+        self, checkpoint: Path, split: str, data: Path, beam: int | None
+    ) -> dict[str, Any]:
         """Metrics of a checkpoint on a split of the data; ``beam`` None is the checkpoint's own.
 
         Raises UserError for an unknown split or missing data.

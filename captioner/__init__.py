@@ -31,7 +31,9 @@ class CaptionTask(Task):
 
         return CaptionLearner(recipe)
 
-    def evaluate(self, checkpoint: Path, split: str, data: Path, beam: int | None) -> dict[str, Any]:
+    def evaluate(
+        self, checkpoint: Path, split: str, data: Path, beam: int | None
+    ) -> dict[str, Any]:
         from captioner.evaluation import evaluate
 
         return evaluate(checkpoint, split, data, beam)

@@ -17,7 +17,9 @@ class PictureEncoder(nn.Module):
     -> values (B, S, V), summary (B, V); every position is real.
     """
 
-    def __init__(self, backbone: EfficientNetLite | None, features: int, values: int, dropout: float) -> None:
+    def __init__(
+        self, backbone: EfficientNetLite | None, features: int, values: int, dropout: float
+    ) -> None:
         super().__init__()
         self.backbone = backbone
         self.project = nn.Linear(features, values)

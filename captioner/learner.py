@@ -24,9 +24,7 @@ class DataConfig:
 
     root: str = "data"
     cache: str = "runs/features"
-    languages: tuple[str, ...] = field(
-        default=("en",), metadata={"choices": flickr8k.LANGUAGES}
-    )
+    languages: tuple[str, ...] = field(default=("en",), metadata={"choices": flickr8k.LANGUAGES})
     vocabulary: int = field(default=3000, metadata={"min": 300})
 
 
@@ -105,7 +103,9 @@ class CaptionLearner(Learner):
 
     def validate(self) -> dict[str, float]:
         """CIDEr and BLEU-4 of greedy captions of the validation pictures; the mean CIDEr."""
-        captioner = Captioner(self.model, self.tokenizer, self.recipe.search, self.recipe.encoder.size)
+        captioner = Captioner(
+            self.model, self.tokenizer, self.recipe.search, self.recipe.encoder.size
+        )
         scores: dict[str, float] = {}
         for language in self.recipe.data.languages:
             references = self.captions["val", language]
@@ -134,6 +134,7 @@ class CaptionLearner(Learner):
                 "tokenizer.model": self.tokenizer.to_bytes(),
                 "README.md": _card(self.recipe, metrics).encode(),
             },
+            half=True,
         )
 
     def _tokenizer(self) -> Tokenizer:

@@ -65,9 +65,7 @@ class Captioner:
             raise UserError(f"{saved.path} is a checkpoint of the task {saved.task!r}, not caption")
         recipe = from_dict(CaptionRecipe, saved.config)
         tokenizer = Tokenizer.from_bytes(saved.file("tokenizer.model"))
-        model = build_model(
-            recipe.model, tokenizer.size, EfficientNetLite(recipe.encoder.backbone)
-        )
+        model = build_model(recipe.model, tokenizer.size, EfficientNetLite(recipe.encoder.backbone))
         checkpoint.load_into(model, saved)
         return cls(model.eval(), tokenizer, recipe.search, recipe.encoder.size)
 

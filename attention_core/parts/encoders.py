@@ -64,4 +64,6 @@ class TextEncoder(nn.Module):
 
     def _join(self, state: Tensor) -> Tensor:
         """(L·D, B, H) of torch's kernels -> (B, L, D·H)."""
-        return torch.cat([state[d :: self.directions] for d in range(self.directions)], -1).transpose(0, 1)
+        return torch.cat(
+            [state[d :: self.directions] for d in range(self.directions)], -1
+        ).transpose(0, 1)

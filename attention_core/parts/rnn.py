@@ -52,9 +52,7 @@ class RecurrentStack(nn.Module):
                 inputs, carried = cell(inputs, (state.hidden[:, layer], state.cell[:, layer]))
                 memory.append(carried)
             hidden.append(inputs)
-        return RecurrentState(
-            torch.stack(hidden, 1), torch.stack(memory, 1) if memory else None
-        )
+        return RecurrentState(torch.stack(hidden, 1), torch.stack(memory, 1) if memory else None)
 
     def forward(self, inputs: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
         """All steps: inputs (R, T, I) -> top-layer outputs (R, T, H) and the last state."""

@@ -42,7 +42,7 @@ class ProjectStart(nn.Module):
 
 
 class PrefixStart(nn.Module):
-    """s_0 = RNN(W · summary, 0): the source is read as the first word. Vinyals et al. 2015, §3.1."""
+    """s_0 = RNN(W · summary, 0): the source is read as a first word. Vinyals et al. 2015, §3.1."""
 
     def __init__(self, summary_size: int, input_size: int) -> None:
         super().__init__()

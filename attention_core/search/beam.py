@@ -57,7 +57,9 @@ def beam_search(
         for source, rank in (ending[:, :width] & score[:, :width].isfinite()).nonzero().tolist():
             if len(finished[source]) < width:
                 finished[source].append(
-                    trail.follow(source, int(parent[source, rank]), float(gain[source, rank]), weights, width)
+                    trail.follow(
+                        source, int(parent[source, rank]), float(gain[source, rank]), weights, width
+                    )
                 )
         # The open prefixes, in their order: those that did not take the end.
         order = ending.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]

@@ -56,7 +56,13 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     """
     from accelerate import Accelerator
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -89,7 +95,9 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate(config, run.update, total)
                 objective.train()
-                loss, count = objective(_to(learner.collate(batches[run.batch]), accelerator.device))
+                loss, count = objective(
+                    _to(learner.collate(batches[run.batch]), accelerator.device)
+                )
                 optimizer.zero_grad()
                 accelerator.backward(loss / count)
                 if config.clip:

@@ -31,7 +31,9 @@ class TranslateTask(Task):
 
         return TranslateLearner(recipe)
 
-    def evaluate(self, checkpoint: Path, split: str, data: Path, beam: int | None) -> dict[str, Any]:
+    def evaluate(
+        self, checkpoint: Path, split: str, data: Path, beam: int | None
+    ) -> dict[str, Any]:
         from attention_core.translation.evaluation import evaluate
 
         return evaluate(checkpoint, split, data, beam)

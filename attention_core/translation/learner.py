@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -107,7 +106,12 @@ class TranslateLearner(Learner):
         translator = Translator(self.model, self.tokenizer, self.recipe.search)
         scores = {
             name: bleu(
-                [t.text for t in translator.translate([p.source for p in pairs], to=pairs[0].language, beam=1)],
+                [
+                    t.text
+                    for t in translator.translate(
+                        [p.source for p in pairs], to=pairs[0].language, beam=1
+                    )
+                ],
                 [p.target for p in pairs],
                 pairs[0].language,
             ).score
@@ -125,6 +129,7 @@ class TranslateLearner(Learner):
                 "tokenizer.model": self.tokenizer.to_bytes(),
                 "README.md": _card(self.recipe, metrics).encode(),
             },
+            half=True,
         )
 
     def _tokenizer(self, corpus: list[list[Pair]]) -> Tokenizer:
@@ -182,10 +187,11 @@ def collate(pairs: Sequence[tuple[list[int], list[int]]], tokenizer: Tokenizer) 
 
 def _card(recipe: TranslateRecipe, metrics: dict[str, float]) -> str:
     table = "\n".join(f"| {name} | {value:.1f} |" for name, value in metrics.items())
+    corpora = "Tatoeba (CC BY 2.0 FR) and Multi30k" if recipe.data.tatoeba else "Multi30k"
     return f"""# English into {", ".join(recipe.data.languages)}
 
-A recurrent model with attention (preset `{recipe.model.preset}`), trained on
-{"Tatoeba (CC BY 2.0 FR) and " if recipe.data.tatoeba else ""}Multi30k (research use), seed {recipe.seed}.
+A recurrent model with attention (preset `{recipe.model.preset}`), trained on {corpora}
+(research use), seed {recipe.seed}.
 
 | validation, greedy search | BLEU |
 |---|---|

@@ -60,7 +60,9 @@ class Translator:
 
         saved = checkpoint.read(path or TASK.shipped)
         if saved.task != TASK.name:
-            raise UserError(f"{saved.path} is a checkpoint of the task {saved.task!r}, not translate")
+            raise UserError(
+                f"{saved.path} is a checkpoint of the task {saved.task!r}, not translate"
+            )
         recipe = from_dict(TranslateRecipe, saved.config)
         tokenizer = Tokenizer.from_bytes(saved.file("tokenizer.model"))
         model = build_model(recipe.model, tokenizer.size)
@@ -100,7 +102,9 @@ class Translator:
             here = range(done, done + len(pieces))
             done += len(pieces)
             ranked = [
-                self._joined(text, [(ids[i], found[i][min(k, len(found[i]) - 1)]) for i in here], to)
+                self._joined(
+                    text, [(ids[i], found[i][min(k, len(found[i]) - 1)]) for i in here], to
+                )
                 for k in range(min(nbest, max(len(found[i]) for i in here)))
             ]
             best, *rest = ranked

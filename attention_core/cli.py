@@ -1,0 +1,154 @@
+"""The command line: the verbs, and one command for each installed task."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from attention_core.errors import UserError, nearest
+from attention_core.tasks import find_checkpoint, installed_tasks, load_task
+
+try:
+    import click
+except ImportError:
+    sys.exit("The command line needs click and rich: pip install 'attention-core[cli]'")
+
+
+class Commands(click.Group):
+    """The core's verbs, then the tasks' own commands, which are loaded when asked for.
+
+    A UserError ends any command with one line on stderr and the exit status 1.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *installed_tasks()]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        command = super().get_command(ctx, name)
+        if command is None and name in installed_tasks():
+            return load_task(name).command()
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        known = self.list_commands(ctx)
+        if name not in known and not name.startswith("-"):
+            raise UserError(f"unknown command {name!r}.{nearest(name, known)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The help lists a task that can't be loaded with its error, and the rest as they are."""
+        tasks, verbs = [], []
+        for name in self.list_commands(ctx):
+            try:
+                command = self.get_command(ctx, name)
+                summary = command.get_short_help_str(80) if command else ""
+            except UserError as error:
+                summary = f"can't be loaded: {error}"
+            (verbs if name in self.commands else tasks).append((name, summary))
+        for title, rows in (("Tasks", tasks), ("Commands", verbs)):
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().main(*args, **kwargs)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="attention-core")
+def main() -> None:
+    """Attention over recurrent decoders: captions for pictures, translations for text.
+
+    \b
+      attention-core caption photo.jpg
+      attention-core translate "A dog runs on the beach." --to de
+      attention-core demo
+    """
+
+
+@main.command()
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change one setting.")
+def train(recipe: Path, overrides: tuple[str, ...]) -> None:
+    """Train the model of a RECIPE.toml; run again after an interruption, it goes on.
+
+    \b
+      attention-core train recipe.toml --set training.learning_rate=0.0005 --set seed=2
+    """
+    from attention_core.recipe import load_recipe, read_task
+
+    task = load_task(read_task(recipe))
+    settings = load_recipe(recipe, task.recipe_type(), overrides)
+    from attention_core.training import train as run
+
+    try:
+        best = run(task.learner(settings), settings.training, settings.out, seed=settings.seed)
+    except KeyboardInterrupt:
+        click.echo(f"Stopped; the same command goes on from {settings.out}.", err=True)
+        sys.exit(130)
+    click.echo(best)
+
+
+@main.command()
+@click.argument("checkpoint")
+@click.option("--split", default="test", show_default=True, help="The part of the data.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="The folder that holds the data.",
+)
+@click.option("--beam", type=click.IntRange(1, 100), help="Beam width  [default: the recipe's]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def evaluate(checkpoint: str, split: str, data: Path, beam: int | None, as_json: bool) -> None:
+    """Score a CHECKPOINT: a folder, or a task's name for the model that it ships.
+
+    \b
+      attention-core evaluate runs/mine/best --split val
+      attention-core evaluate caption
+    """
+    from attention_core.checkpoint import read
+
+    path = find_checkpoint(checkpoint)
+    report = load_task(read(path).task).evaluate(path, split, data, beam)
+    if as_json:
+        click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+        return
+    for name, value in report.items():
+        details = value.items() if isinstance(value, dict) else [("", value)]
+        click.echo(f"{name}: " + ", ".join(f"{key} {number}".strip() for key, number in details))
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True)
+def demo(host: str, port: int) -> None:
+    """Open the demo in the browser: a tab for each task."""
+    from attention_core.demo import launch
+
+    launch(host, port)
+
+
+@main.command()
+def tasks() -> None:
+    """List the installed tasks."""
+    for name, entry in installed_tasks().items():
+        distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "?"
+        try:
+            summary = load_task(name).summary
+        except UserError as error:
+            summary = f"can't be loaded: {error}"
+        click.echo(f"{name}\t{distribution}\t{summary}")
+
+
+if __name__ == "__main__":
+    main()

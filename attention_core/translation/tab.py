@@ -1,0 +1,74 @@
+"""The tab *Translate* of the demo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from attention_core.checkpoint import read
+from attention_core.errors import UserError
+from attention_core.plots import alignment_heatmap
+from attention_core.translation import TASK
+from attention_core.translation.predictor import shipped
+
+NAMES = {
+    "zh": "Chinese · 中文",
+    "fr": "French · français",
+    "de": "German · Deutsch",
+    "cs": "Czech · čeština",
+}
+EXAMPLES = [
+    ["Cat chase mouse", "zh"],
+    ["A dog runs on the beach.", "de"],
+    ["Where is the train station?", "fr"],
+    ["Two children are playing in the snow.", "cs"],
+]
+
+
+def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any]], Any]:
+    """English text into one of zh, fr, de, cs: translation, alternatives with scores, alignment.
+
+    The score is the mean log-probability of a token; ``beam`` is the width of the search.
+    """
+    try:
+        width = int(beam)
+        (best,) = shipped().translate([text], to=language, beam=width, nbest=min(width, 5))
+        figure = alignment_heatmap(best.source_tokens, best.tokens, best.alignment)
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    ranked = [[found.text, round(found.score, 3)] for found in (best, *best.alternatives)]
+    return best.text, ranked, figure
+
+
+def tab() -> None:
+    """Text, target language -> translation, alternatives, alignment."""
+    languages = read(TASK.shipped).config["data"]["languages"]
+    with gr.Row():
+        with gr.Column():
+            text = gr.Textbox(label="English text", lines=3, max_length=5000)
+            language = gr.Dropdown(
+                [(NAMES.get(name, name), name) for name in languages],
+                value=languages[0],
+                label="Into",
+            )
+            with gr.Accordion("More", open=False):
+                beam = gr.Slider(1, 20, value=5, step=1, label="Beam width")
+            button = gr.Button("Translate", variant="primary")
+        with gr.Column():
+            translation = gr.Textbox(label="Translation", buttons=["copy"])
+            alternatives = gr.Dataframe(
+                headers=["translation", "score"], label="Alternatives", interactive=False
+            )
+            alignment = gr.Plot(label="Alignment: which words each word was read from")
+    inputs, outputs = [text, language, beam], [translation, alternatives, alignment]
+    gr.on([button.click, text.submit], translate, inputs, outputs, api_name="translate")
+    gr.Examples(
+        [[*example, 5] for example in EXAMPLES],
+        inputs,
+        outputs,
+        translate,
+        run_on_click=True,
+        cache_examples=False,
+        api_visibility="private",
+    )

@@ -1,0 +1,113 @@
+"""The command ``attention-core caption``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from attention_core.errors import UserError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from captioner.predictor import Caption
+
+BATCH = 16
+
+
+@click.command()
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--lang", "language", default="en", show_default=True, help="The caption's language.")
+@click.option("--beam", type=click.IntRange(1, 100), help="Beam width  [default: the model's]")
+@click.option(
+    "--nbest",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="How many captions, each after its score.",
+)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line, with the attention.")
+@click.option(
+    "--attention",
+    type=click.Path(path_type=Path),
+    metavar="PNG",
+    help="Draw where the model looked for each word of one picture.",
+)
+@click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
+def caption(
+    pictures: tuple[Path, ...],
+    language: str,
+    beam: int | None,
+    nbest: int,
+    as_json: bool,
+    attention: Path | None,
+    checkpoint: str | None,
+) -> None:
+    """Caption PICTURES, a line for each; the path comes first where there are several.
+
+    \b
+      attention-core caption photo.jpg
+      attention-core caption *.jpg --json
+      attention-core caption photo.jpg --attention where.png
+    """
+    if attention is not None and len(pictures) > 1:
+        raise click.UsageError("--attention draws one picture: name only that one")
+    from attention_core.tasks import find_checkpoint
+    from captioner.images import open_picture
+    from captioner.predictor import Captioner, shipped
+
+    captioner = Captioner.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
+    captioner.tokenizer.begin(language)  # an unknown language is told before anything is read
+    failed = False
+    for start in range(0, len(pictures), BATCH):
+        opened: list[tuple[Path, Image.Image]] = []
+        for path in pictures[start : start + BATCH]:
+            try:
+                opened.append((path, open_picture(path)))
+            except UserError as error:
+                click.echo(f"error: {error}", err=True)
+                failed = True
+        images = [image for _, image in opened]
+        captions = captioner.caption(images, language=language, beam=beam, nbest=nbest)
+        for (path, image), found in zip(opened, captions, strict=True):
+            _print(path, found, len(pictures) > 1, nbest, as_json)
+            if attention is not None:
+                _draw(image, found, attention)
+    sys.exit(1 if failed else 0)
+
+
+def _print(path: Path, best: Caption, several: bool, nbest: int, as_json: bool) -> None:
+    ranked = [best, *best.alternatives]
+    if not as_json:
+        prefix = f"{path}\t" if several else ""
+        for found in ranked:
+            score = f"{found.score:.3f}\t" if nbest > 1 else ""
+            click.echo(f"{prefix}{score}{found.text}")
+        return
+    entry = {
+        "path": str(path),
+        "caption": best.text,
+        "score": round(best.score, 4),
+        "tokens": best.tokens,
+        "attention": [
+            [[round(weight, 4) for weight in row] for row in grid] for grid in best.attention
+        ],
+    }
+    if nbest > 1:
+        entry["alternatives"] = [
+            {"caption": found.text, "score": round(found.score, 4)} for found in ranked[1:]
+        ]
+    click.echo(json.dumps(entry, ensure_ascii=False))
+
+
+def _draw(image: Image.Image, found: Caption, path: Path) -> None:
+    from attention_core.plots import save
+    from captioner.overlay import attention_sheet
+
+    if not found.attention:
+        raise UserError("this model has no attention to draw")
+    save(attention_sheet(image, found.text, found.tokens, found.attention), path)
