@@ -175,7 +175,6 @@ def _write_rows(path: Path, start: int, rows: np.ndarray[Any, np.dtype[np.float1
         np.lib.format.write_array_header_1_0(file, header)
         file.seek(start * rows[0].nbytes, os.SEEK_CUR)
         file.write(rows.astype("<f2").tobytes())
-        file.truncate()
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

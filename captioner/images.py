@@ -114,6 +114,8 @@ def _from_file(file: BinaryIO, name: str) -> Image.Image:
             raise UserError(f"{name} is empty.")
         file.seek(0)
         image = Image.open(file)
+        if image.format == "EPS":  # a program, which Pillow would have Ghostscript run
+            raise UnidentifiedImageError
         _check_size(image, name)
         image.draft(None, _ENOUGH)
         return _upright_rgb(image)

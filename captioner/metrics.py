@@ -119,11 +119,8 @@ def _meteor() -> Iterator[Any]:
     from pycocoevalcap.meteor.meteor import Meteor
 
     scorer = Meteor()
-    try:
+    with scorer.meteor_p:
         yield scorer
-    finally:
-        with scorer.meteor_p as process:  # closes its pipes
-            process.kill()
 
 
 def _tokenized(

@@ -1,5 +1,6 @@
 """The feature cache: right numbers, right key, and an exact resume."""
 
+import copy
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,8 +22,15 @@ SIZE = 64
 
 @pytest.fixture(scope="module")
 def backbone() -> EfficientNetLite:
+    """Random weights, with statistics that give features of the size of a trained network's."""
     torch.manual_seed(0)
-    return EfficientNetLite("efficientnet-lite0").eval()
+    model = EfficientNetLite("efficientnet-lite0")
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = None
+    with torch.no_grad():
+        model(torch.randn(8, 3, SIZE, SIZE))
+    return model.eval()
 
 
 def pictures(count: int, stop: int | None = None) -> Iterator[tuple[str, Image.Image]]:
@@ -40,6 +48,7 @@ def test_numbers_and_their_order(tmp_path: Path, backbone: EfficientNetLite) -> 
     images = torch.stack([to_tensor(image, SIZE, MEAN, STD) for _, image in pictures(5)])
     with torch.inference_mode():
         expected = backbone(images)
+    assert expected.std() > 0.1
     found = cache[["p3", "p1", "p3"]]
     assert found.dtype == torch.float32
     for row, number in enumerate((3, 1, 3)):
@@ -93,33 +102,41 @@ def test_interrupted_between_the_rows_and_their_ids(
     assert path.read_bytes() == whole.path.read_bytes()
 
 
-def test_only_missing_pictures_are_computed(
-    tmp_path: Path, backbone: EfficientNetLite, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    build(tmp_path, backbone, SIZE, pictures(4))
-    computed: list[int] = []
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Sizes of the batches that are computed during the test."""
+    sizes: list[int] = []
 
     def counting(backbone: EfficientNetLite, images: torch.Tensor) -> torch.Tensor:
-        computed.append(len(images))
+        sizes.append(len(images))
         return grid(backbone, images)
 
     monkeypatch.setattr(features, "grid", counting)
+    return sizes
+
+
+def test_only_missing_pictures_are_computed(
+    tmp_path: Path, backbone: EfficientNetLite, computed: list[int]
+) -> None:
+    build(tmp_path, backbone, SIZE, pictures(4))
     assert build(tmp_path, backbone, SIZE, pictures(6)).ids == [f"p{n}" for n in range(6)]
-    assert computed == [2]
+    assert computed == [4, 2]
 
 
-def test_two_builds_at_the_same_time(tmp_path: Path, backbone: EfficientNetLite) -> None:
+def test_the_second_of_two_builds_waits(
+    tmp_path: Path, backbone: EfficientNetLite, computed: list[int]
+) -> None:
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(build, tmp_path, backbone, SIZE, pictures(BATCH + 4)) for _ in "ab"]
     for run in runs:
         assert run.result().ids == [f"p{n}" for n in range(BATCH + 4)]
+    assert computed == [BATCH, 4]
 
 
 def test_key_is_over_all_that_features_depend_on(backbone: EfficientNetLite) -> None:
     key = cache_key(backbone, SIZE)
     assert cache_key(backbone, 96) != key
-    torch.manual_seed(0)
-    same = EfficientNetLite("efficientnet-lite0")
+    same = copy.deepcopy(backbone)
     assert cache_key(same, SIZE) == key
     with torch.no_grad():
         same.classifier.bias += 1

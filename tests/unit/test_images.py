@@ -172,6 +172,7 @@ def test_missing_path_and_its_nearest_sibling(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"just words", "is not a picture"),
+        (encoded(Image.new("RGB", (20, 20)), "EPS"), "is not a picture"),
         (encoded(Image.effect_noise((64, 64), 50), "PNG")[:-999], "is damaged or incomplete"),
         (encoded(Image.effect_noise((64, 64), 50), "JPEG")[:-999], "is damaged or incomplete"),
         (encoded(Image.new("RGB", (1, 1)), "PNG"), "has 1×1 pixels: at least 16"),
