@@ -64,7 +64,16 @@ class RecurrentDecoder(nn.Module):
         return self.before if isinstance(self.before, Attention) else self.after
 
     def remember(self, encoded: Encoded) -> Memory:
-        """The memory of a batch of sources, with the keys projected once."""
+        """The memory of a batch of sources, with the keys projected once.
+
+        Raises ValueError where ``valid`` is not a mask of the values' positions.
+        """
+        expected = encoded.values.shape[:2]
+        if encoded.valid.dtype != torch.bool or encoded.valid.shape != expected:
+            raise ValueError(
+                f"encoded.valid: expected torch.bool of shape {tuple(expected)},"
+                f" got {encoded.valid.dtype} of shape {tuple(encoded.valid.shape)}"
+            )
         attention = self.attention
         keys = None if attention is None else attention.scorer.project_keys(encoded.values)
         return Memory(encoded.values, keys, encoded.valid, encoded.summary)

@@ -44,7 +44,8 @@ class DeepReadout(nn.Module):
         parts = [hidden, embedded] if context is None else [hidden, context, embedded]
         mixed: Tensor = self.mix(torch.cat(parts, -1))
         if self.maxout:
-            return mixed.unflatten(-1, (-1, 2)).amax(-1)
+            pairs: Tensor = mixed.unflatten(-1, (-1, 2))
+            return pairs.amax(-1)
         return torch.tanh(mixed)
 
 

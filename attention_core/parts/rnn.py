@@ -56,11 +56,8 @@ class RecurrentStack(nn.Module):
 
     def forward(self, inputs: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
         """All steps: inputs (R, T, I) -> top-layer outputs (R, T, H) and the last state."""
-        weights = [
-            weight
-            for cell in self.cells
-            for weight in (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
-        ]
+        # As the kernels take them: weight_ih, weight_hh, bias_ih, bias_hh of each layer.
+        weights: list[Tensor] = list(self.cells.parameters())
         hidden = state.hidden.transpose(0, 1).contiguous()
         options = (weights, True, self.layers, self.dropout.p, self.training, False, True)
         if state.cell is not None:

@@ -8,15 +8,21 @@ from attention_core.parts.types import RecurrentState
 
 
 class CopyStart(nn.Module):
-    """s_0 = the encoder's final state. Sutskever et al. 2014, §2; Luong et al. 2015, §2."""
+    """s_0 = the encoder's final state. Sutskever et al. 2014, §2; Luong et al. 2015, §2.
+
+    Raises ValueError where it has another shape or is another kind of cell's.
+    """
 
     def forward(
         self, summary: Tensor, final: RecurrentState | None, recurrence: RecurrentStack
     ) -> RecurrentState:
         expected = (summary.size(0), recurrence.layers, recurrence.hidden_size)
         if final is None or final.hidden.shape != expected:
-            given = None if final is None else tuple(final.hidden.shape)
-            raise ValueError(f"final.hidden: expected {expected} to copy, got {given}")
+            shape = None if final is None else tuple(final.hidden.shape)
+            raise ValueError(f"final.hidden: expected {expected} to copy, got {shape}")
+        if (final.cell is not None) != (recurrence.cell == "lstm"):
+            given = "None" if final.cell is None else "an LSTM's"
+            raise ValueError(f"final.cell: expected that of cell {recurrence.cell!r}, got {given}")
         return final
 
 

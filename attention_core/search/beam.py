@@ -65,12 +65,6 @@ def beam_search(
         order = ending.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
         total = score.masked_fill(ending, -torch.inf).gather(1, order)
         parent, token, gain = (x.gather(1, order) for x in (parent, token, gain))
-        if token.size(1) < width:  # fewer candidates than rows, with a tiny vocabulary only
-            missing = width - token.size(1)
-            total = torch.cat([total, total.new_full((sources, missing), -torch.inf)], 1)
-            parent, token, gain = (
-                torch.cat([x, x[:, :1].expand(-1, missing)], 1) for x in (parent, token, gain)
-            )
         trail.append(token, parent, gain, weights, width)
         if all(len(found) >= width for found in finished):
             break

@@ -23,6 +23,8 @@ def greedy_search(
     Shapes: begin (B,), the first token of each source; state with B rows.
     The score is Σ log p / length^α with α = ``length_penalty``.
     """
+    if max_length < 1:
+        raise ValueError(f"max_length: expected at least 1, got {max_length}")
     tokens = begin
     done = torch.zeros_like(begin, dtype=torch.bool)
     chosen, gains, looked = [], [], []

@@ -164,7 +164,7 @@ class _Run:
         """Takes note of a validation; the line that tells of it."""
         value = metrics[metric]
         better = value > self.best
-        self.best, self.bad = max(value, self.best), 0 if better else self.bad + 1
+        self.best, self.bad = (value, 0) if better else (self.best, self.bad + 1)
         entry = {
             "update": self.update,
             "epoch": self.epoch + 1,
@@ -187,6 +187,7 @@ class _Run:
             "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
+            "random_cuda": torch.cuda.get_rng_state_all(),
             "sizes": self._sizes(),
         }
         new = self.out / "state.pt.new"
@@ -195,13 +196,16 @@ class _Run:
 
     def resume(self) -> None:
         path = self.out / "state.pt"
-        if not path.exists():
-            return
+        if path.exists():
+            self._load(path)
+        self._trim_log()
+
+    def _load(self, path: Path) -> None:
         try:
-            state = torch.load(path, weights_only=True)
+            state = torch.load(path, map_location="cpu", weights_only=True)
             sizes = state["sizes"]
-        except Exception as error:
-            raise UserError(f"{path} is damaged ({error}): delete it to begin anew.") from None
+        except Exception:
+            raise UserError(f"{path} is damaged: delete it to begin anew.") from None
         if sizes != self._sizes():
             raise UserError(
                 f"{path} is the state of a model of other sizes:"
@@ -210,8 +214,23 @@ class _Run:
         self.objective.load_state_dict(state["objective"])
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
+        if torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(state.get("random_cuda", []))
         for key in self._COUNTERS:
             setattr(self, key, state["counters"][key])
+
+    def _trim_log(self) -> None:
+        """Drops the lines of a killed run that are newer than its state: they come again."""
+        log = self.out / "log.jsonl"
+        if not log.exists():
+            return
+        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n")]
+        kept = [line for line in whole if json.loads(line)["update"] <= self.update]
+        if kept != lines:
+            new = log.with_name("log.jsonl.new")
+            new.write_text("".join(kept), encoding="utf-8")
+            os.replace(new, log)
 
     _COUNTERS = ("epoch", "batch", "update", "bad", "best", "loss", "tokens")
 

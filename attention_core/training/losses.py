@@ -30,9 +30,14 @@ class TeacherForcing(nn.Module):
         self.doubly_stochastic = doubly_stochastic
 
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
-        """The loss summed over the batch's target tokens, in nats, and their number."""
+        """The loss summed over the batch's target tokens, in nats, and their number.
+
+        Raises ValueError where the target rows are not as many for each source.
+        """
         memory, state = self.model.remember(*batch.source)
         rows, sources = batch.tokens.size(0), memory.valid.size(0)
+        if rows % sources:
+            raise ValueError(f"batch.tokens: expected a multiple of {sources} rows, got {rows}")
         state = state.repeated(rows // sources)
         inputs, targets = batch.tokens[:, :-1], batch.tokens[:, 1:]
         real = targets != self.pad
