@@ -1,0 +1,105 @@
+"""A tiny run of the training loop, with all that could break an exact resume: dropout, epochs of
+their own order, momentum, a schedule, validation in the middle of an epoch, early stopping.
+
+``python learner.py OUT N`` begins it and is killed by SIGKILL in update N.
+"""
+
+import os
+import signal
+import sys
+
+import torch
+
+from attention_core import checkpoint
+from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
+from attention_core.parts.encoders import TextEncoder
+from attention_core.training import (
+    Batch,
+    Learner,
+    TeacherForcing,
+    TrainingConfig,
+    bucketed,
+    pad,
+    train,
+)
+
+PAD, BEGIN, END, WORDS, SEED = 0, 1, 2, 9, 7
+CONFIG = TrainingConfig(
+    epochs=6,
+    batch_tokens=12,
+    learning_rate=0.02,
+    warmup=3,
+    weight_decay=0.01,
+    label_smoothing=0.1,
+    validate_every=5,
+    patience=3,
+)
+
+
+class CopyLearner(Learner):
+    """Learns to copy 18 short sequences. ``on`` is told of every event: its name and count."""
+
+    metric = "score"
+
+    def __init__(self, on=lambda event, count: None):
+        torch.manual_seed(SEED)
+        generator = torch.Generator().manual_seed(1)
+        drawn = torch.randint(END + 1, WORDS, (18, 5), generator=generator).tolist()
+        self.sequences = [words[: 1 + i % 5] for i, words in enumerate(drawn)]
+        sizes = DecoderSizes(
+            vocabulary=WORDS, embedding=4, hidden=6, values=6, summary=6, attention=4, dropout=0.3
+        )
+        decoder = build_decoder("luong", sizes)
+        encoder = TextEncoder(decoder.embedding, "gru", 3, dropout=0.3)
+        self.model = Seq2Seq(encoder, decoder)
+        self.objective = TeacherForcing(self.model, pad=PAD, label_smoothing=0.1)
+        self.on = on
+        self.counts = {}
+
+    def tell(self, event):
+        self.counts[event] = self.counts.get(event, 0) + 1
+        self.on(event, self.counts[event])
+
+    def batches(self, epoch):
+        return bucketed([len(words) for words in self.sequences], CONFIG.batch_tokens, epoch)
+
+    def collate(self, item):
+        self.tell("update")
+        sequences = [self.sequences[i] for i in item]
+        tokens = pad(sequences, PAD)
+        targets = pad([[BEGIN, *words, END] for words in sequences], PAD)
+        return Batch((tokens, tokens != PAD), targets)
+
+    def validate(self):
+        self.tell("validation")
+        with torch.no_grad():
+            loss, count = self.objective(self.collate_all())
+        mean = float(loss) / count
+        # Best at update 15, so that patience ends the run at update 30 of 36.
+        return {"score": -abs(mean - 2.01), "loss": mean}
+
+    def collate_all(self):
+        tokens = pad(self.sequences, PAD)
+        targets = pad([[BEGIN, *words, END] for words in self.sequences], PAD)
+        return Batch((tokens, tokens != PAD), targets)
+
+    def save(self, directory, metrics):
+        self.tell("save")
+        checkpoint.save(
+            directory,
+            task="copy",
+            config=metrics,
+            weights=checkpoint.weights_of(self.model),
+            files={},
+        )
+        self.tell("saved")
+
+
+if __name__ == "__main__":
+
+    def kill(event, count):
+        if (event, count) == ("update", int(sys.argv[2])):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    torch.set_num_threads(1)
+    train(CopyLearner(kill), CONFIG, sys.argv[1], seed=SEED)

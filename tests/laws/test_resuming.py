@@ -1,0 +1,165 @@
+"""A run that stops and goes on, however it stopped, ends as one that never did: bit for bit."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import learner
+import pytest
+import torch
+from learner import CONFIG, SEED, CopyLearner
+
+from attention_core.training import loop, train
+
+UPDATES = 30
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing in the loop may catch it."""
+
+
+@pytest.fixture(autouse=True)
+def _float32_on_cpu(monkeypatch):
+    torch.set_default_dtype(torch.float32)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What a run leaves that is never interrupted."""
+    out = tmp_path_factory.mktemp("whole")
+    torch.set_default_dtype(torch.float32)
+    run = CopyLearner()
+    train(run, CONFIG, out, seed=SEED)
+    assert run.counts == {"update": UPDATES, "validation": 6, "save": 3, "saved": 3}
+    return left(out, run)
+
+
+def left(out, run):
+    """Weights, log and best checkpoint, as bytes."""
+    weights = {name: weight.numpy().tobytes() for name, weight in run.model.state_dict().items()}
+    best = {path.name: path.read_bytes() for path in (out / "best").iterdir()}
+    return weights, (out / "log.jsonl").read_text(), best
+
+
+def ended(out):
+    """What the run leaves when it is begun again and goes on to its end."""
+    run = CopyLearner()
+    train(run, CONFIG, out, seed=SEED)
+    return left(out, run)
+
+
+def stopping(event, count, stop):
+    def on(*now):
+        if now == (event, count):
+            stop()
+
+    return CopyLearner(on)
+
+
+def interrupt(number):
+    return lambda: os.kill(os.getpid(), number)
+
+
+def die():
+    raise Killed
+
+
+@pytest.mark.parametrize("update", [1, 5, 6, 7, 15, 22, UPDATES - 1, UPDATES])
+def test_interrupted_in_an_update(update, whole, tmp_path):
+    run = stopping("update", update, interrupt(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        train(run, CONFIG, tmp_path, seed=SEED)
+    assert run.counts["update"] == update  # which it finished
+    assert ended(tmp_path) == whole
+
+
+def test_terminated_in_a_validation(whole, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(stopping("validation", 2, interrupt(signal.SIGTERM)), CONFIG, tmp_path, seed=SEED)
+    assert ended(tmp_path) == whole
+
+
+def test_interrupted_again_and_again(whole, tmp_path):
+    for _ in range(UPDATES):
+        with pytest.raises(KeyboardInterrupt):
+            train(stopping("update", 1, interrupt(signal.SIGINT)), CONFIG, tmp_path, seed=SEED)
+    assert ended(tmp_path) == whole
+
+
+def test_an_impatient_second_interrupt_is_a_kill(whole, tmp_path):
+    def twice():
+        interrupt(signal.SIGINT)()
+        interrupt(signal.SIGINT)()
+
+    with pytest.raises(KeyboardInterrupt):
+        train(stopping("update", 10, twice), CONFIG, tmp_path, seed=SEED)
+    assert ended(tmp_path) == whole
+
+
+@pytest.mark.parametrize(
+    ("event", "count"),
+    [
+        ("update", 1),
+        ("update", 6),
+        ("update", UPDATES),
+        ("validation", 1),
+        ("validation", 3),
+        ("save", 1),
+        ("save", 3),
+        ("saved", 1),
+        ("saved", 3),
+    ],
+)
+def test_killed(event, count, whole, tmp_path):
+    with pytest.raises(Killed):
+        train(stopping(event, count, die), CONFIG, tmp_path, seed=SEED)
+    assert ended(tmp_path) == whole
+
+
+def test_killed_while_the_state_is_written(whole, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        moved = []
+
+        def replace(new, old):
+            if moved:
+                raise Killed
+            moved.append(os.rename(new, old))
+
+        patch.setattr(loop.os, "replace", replace)
+        with pytest.raises(Killed):
+            train(CopyLearner(), CONFIG, tmp_path, seed=SEED)
+    (tmp_path / "state.pt.new").write_bytes(b"half")
+    assert ended(tmp_path) == whole
+
+
+def test_killed_in_the_middle_of_a_line_of_the_log(whole, tmp_path):
+    with pytest.raises(Killed):
+        train(stopping("update", 13, die), CONFIG, tmp_path, seed=SEED)
+    with (tmp_path / "log.jsonl").open("a") as log:
+        log.write('{"update": 15, "ep')
+    assert ended(tmp_path) == whole
+
+
+def test_killed_by_the_system(whole, tmp_path):
+    environment = {**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    process = subprocess.run(
+        [sys.executable, Path(learner.__file__), tmp_path, "17"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert (tmp_path / "state.pt").exists()
+    assert ended(tmp_path) == whole
+
+
+def test_a_run_that_has_ended_stays_as_it_is(whole, tmp_path):
+    assert ended(tmp_path) == whole
+    again = CopyLearner()
+    train(again, CONFIG, tmp_path, seed=SEED)
+    assert "update" not in again.counts
+    assert left(tmp_path, again) == whole

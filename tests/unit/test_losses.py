@@ -1,0 +1,105 @@
+"""The objective written out by hand."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
+from attention_core.parts.encoders import TextEncoder
+from attention_core.training import Batch, TeacherForcing
+
+PAD, BEGIN, END, WORDS = 0, 1, 2, 7
+SOURCE = torch.tensor([[3, 4, 5], [6, 3, PAD]])
+TARGETS = torch.tensor([[BEGIN, 5, END, PAD, PAD], [BEGIN, 3, 6, 4, END]])
+
+
+def objective_of(preset="bahdanau", **options):
+    torch.manual_seed(0)
+    sizes = DecoderSizes(
+        vocabulary=WORDS, embedding=4, hidden=6, values=6, summary=6, attention=3
+    )
+    decoder = build_decoder(preset, sizes)
+    model = Seq2Seq(TextEncoder(decoder.embedding, "gru", 3), decoder).double()
+    for weight in model.parameters():
+        nn.init.normal_(weight, std=0.7)
+    return TeacherForcing(model, pad=PAD, **options)
+
+
+def batch_of(tokens=TARGETS):
+    return Batch((SOURCE, SOURCE != PAD), tokens)
+
+
+def forced(objective):
+    """Log-probabilities (R, T, W) and weights (R, T, S) with the tokens up to each step."""
+    memory, state = objective.model.remember(SOURCE, SOURCE != PAD)
+    logits, weights = objective.model.decoder(TARGETS[:, :-1], memory, state)
+    return logits.log_softmax(-1), weights
+
+
+REAL = [(row, t) for row, length in ((0, 2), (1, 4)) for t in range(length)]
+
+
+def test_it_is_the_negative_log_probability_of_the_real_tokens():
+    objective = objective_of()
+    gains, _ = forced(objective)
+    loss, count = objective(batch_of())
+    assert count == len(REAL) == 6
+    assert_close(loss, -sum(gains[row, t, TARGETS[row, t + 1]] for row, t in REAL))
+
+
+def test_label_smoothing_mixes_with_the_uniform_distribution():
+    objective = objective_of(label_smoothing=0.3)
+    gains, _ = forced(objective)
+    expected = -sum(
+        0.7 * gains[row, t, TARGETS[row, t + 1]] + 0.3 * gains[row, t].mean() for row, t in REAL
+    )
+    assert_close(objective(batch_of())[0], expected)
+
+
+def test_doubly_stochastic_asks_that_every_position_be_looked_at_once():
+    objective = objective_of(doubly_stochastic=0.5)
+    plain = objective_of()
+    _, weights = forced(objective)
+    penalty = 0.0
+    for row, (steps, positions) in enumerate(((2, 3), (4, 2))):
+        for s in range(positions):
+            penalty = penalty + (1 - sum(weights[row, t, s] for t in range(steps))) ** 2
+    assert_close(objective(batch_of())[0], plain(batch_of())[0] + 0.5 * penalty)
+
+
+def test_without_attention_there_is_no_penalty():
+    loss, _ = objective_of("cho", doubly_stochastic=0.5)(batch_of())
+    assert_close(loss, objective_of("cho")(batch_of())[0])
+
+
+def test_gradients_count_only_real_tokens(monkeypatch):
+    objective = objective_of()
+    features, kept = objective.model.decoder.features, []
+
+    def keeping(*given):
+        kept.append(features(*given))
+        return kept[0]
+
+    monkeypatch.setattr(objective.model.decoder, "features", keeping)
+    loss, _ = objective(batch_of())
+    (gradient,) = torch.autograd.grad(loss, kept[0][0])
+    for row in range(2):
+        for t in range(4):
+            assert gradient[row, t].any() == ((row, t) in REAL)
+
+
+def test_rows_of_a_source_stand_side_by_side():
+    """Two targets of each source are the two batches of one target."""
+    objective = objective_of(label_smoothing=0.1, doubly_stochastic=0.5)
+    other = torch.tensor([[BEGIN, 3, 3, END, PAD], [BEGIN, END, PAD, PAD, PAD]])
+    both = torch.stack([TARGETS, other], 1).flatten(0, 1)
+    loss, count = objective(batch_of(both))
+    apart = [objective(batch_of(tokens)) for tokens in (TARGETS, other)]
+    assert_close(loss, apart[0][0] + apart[1][0])
+    assert count == apart[0][1] + apart[1][1]
+
+
+def test_each_source_needs_as_many_rows():
+    with pytest.raises(ValueError, match=r"batch.tokens: expected a multiple of 2 rows, got 3"):
+        objective_of()(batch_of(TARGETS[[0, 0, 1]]))
