@@ -17,7 +17,7 @@ _HOME = {
     "parts.readouts": ["AttentionalReadout", "DeepReadout", "HiddenReadout"],
     "parts.decoder": ["RecurrentDecoder"],
     "models": ["PRESETS", "DecoderSizes", "Seq2Seq", "build_decoder"],
-    "search": ["Hypothesis", "beam_search", "greedy_search"],
+    "search": ["Hypothesis", "beam_search", "greedy_search", "restricted"],
     "training": ["TeacherForcing", "TrainingConfig", "train"],
     "tokenizer": ["Tokenizer"],
     "translation.predictor": ["Translation", "Translator"],

@@ -9,7 +9,15 @@ import numpy as np
 from attention_core import checkpoint
 from attention_core.recipe import as_dict
 from attention_core.tokenizer import Tokenizer
-from attention_core.training import Batch, Learner, Recipe, SearchConfig, TeacherForcing, pad
+from attention_core.training import (
+    Batch,
+    Learner,
+    Recipe,
+    SearchConfig,
+    TeacherForcing,
+    bucketed,
+    pad,
+)
 from captioner import flickr8k
 from captioner.efficientnet_lite import load_imagenet
 from captioner.features import build
@@ -82,17 +90,15 @@ class CaptionLearner(Learner):
         )
 
     def batches(self, epoch: int) -> Sequence[tuple[str, list[str]]]:
-        """Pictures of one language each, as many as fit ``batch_tokens``."""
-        generator = np.random.default_rng((self.recipe.seed, epoch))
+        """Pictures of one language each, those with captions of like length together."""
+        seed = self.recipe.seed * 1000 + epoch
         found = []
         for language, rows in self._rows.items():
             images = list(rows)
-            tokens = sum(len(row) for texts in rows.values() for row in texts)
-            size = max(1, self.recipe.training.batch_tokens * len(images) // tokens)
-            order = generator.permutation(len(images))
-            for start in range(0, len(images), size):
-                found.append((language, [images[i] for i in order[start : start + size]]))
-        return [found[i] for i in generator.permutation(len(found))]
+            lengths = [len(texts) * max(map(len, texts)) for texts in rows.values()]
+            for batch in bucketed(lengths, self.recipe.training.batch_tokens, seed):
+                found.append((language, [images[i] for i in batch]))
+        return [found[i] for i in np.random.default_rng(seed).permutation(len(found))]
 
     def collate(self, item: tuple[str, list[str]]) -> Batch:
         language, images = item

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from attention_core.errors import UserError
+from attention_core.tasks import check_drawing, find_checkpoint
 
 if TYPE_CHECKING:
     from attention_core.translation.predictor import Translation, Translator
@@ -34,7 +34,7 @@ BATCH = 64  # lines of standard input at a time
 @click.option(
     "--alignment",
     type=click.Path(path_type=Path),
-    metavar="PNG",
+    metavar="FILE",
     help="Draw which words each word was read from (.png, .svg, .pdf).",
 )
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
@@ -54,46 +54,51 @@ def translate(
       attention-core translate "Hello." --to zh --json --alignment hello.png
       attention-core translate --to fr < english.txt > french.txt
     """
-    if text is None and sys.stdin.isatty():
+    if text is None and (sys.stdin is None or sys.stdin.isatty()):
         raise click.UsageError("give a TEXT in quotes, or lines on standard input")
-    if text is None and alignment is not None:
-        raise click.UsageError("--alignment draws one TEXT, not standard input")
-    from attention_core.tasks import find_checkpoint
+    if alignment is not None:
+        if text is None:
+            raise click.UsageError("--alignment draws one TEXT, not standard input")
+        check_drawing(alignment)
     from attention_core.translation.predictor import Translator, shipped
 
     translator = Translator.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
     translator.tokenizer.begin(language)  # an unknown language is told before anything is read
-    failed = False
-    lines = _lines() if text is None else iter([text])
-    while chunk := tuple(islice(lines, BATCH)):
-        for result in _each(translator, chunk, language, beam, nbest):
-            if isinstance(result, UserError):
-                click.echo(f"error: {result}", err=True)
+    if text is None:
+        sys.exit(0 if _serve_lines(translator, language, beam, nbest, as_json) else 1)
+    (found,) = translator.translate([text], to=language, beam=beam, nbest=nbest)
+    _print(found, language, nbest, as_json)
+    if alignment is not None:
+        _draw(found, alignment)
+
+
+def _serve_lines(
+    translator: Translator, language: str, beam: int | None, nbest: int, as_json: bool
+) -> bool:
+    """Translates standard input line by line; whether every line could be."""
+    numbered = enumerate(sys.stdin.buffer, start=1)
+    number, failed = 0, False
+    while chunk := list(islice(numbered, BATCH)):
+        texts = {}
+        for number, line in chunk:
+            text = line.decode("utf-8", errors="surrogateescape").rstrip("\r\n")
+            try:
+                translator.encode(text)
+            except UserError as error:
+                click.echo(f"error: line {number}: {error}", err=True)
                 failed = True
-                if text is None and not as_json:
-                    click.echo()  # line n of the output stays that of line n of the input
-                continue
-            _print(result, language, nbest, as_json)
-            if alignment is not None:
-                _draw(result, alignment)
-    sys.exit(1 if failed else 0)
-
-
-def _lines() -> Iterator[str]:
-    for line in sys.stdin.buffer:
-        yield line.decode("utf-8", errors="replace").rstrip("\r\n")
-
-
-def _each(
-    translator: Translator, texts: tuple[str, ...], to: str, beam: int | None, nbest: int
-) -> list[Translation | UserError]:
-    """All at once; where a text is refused, one by one, so that it is the only one to fail."""
-    try:
-        return list(translator.translate(texts, to=to, beam=beam, nbest=nbest))
-    except UserError as error:
-        if len(texts) == 1:
-            return [error]
-        return [result for text in texts for result in _each(translator, (text,), to, beam, nbest)]
+            else:
+                texts[number] = text
+        found = translator.translate(list(texts.values()), to=language, beam=beam, nbest=nbest)
+        translations = dict(zip(texts, found, strict=True))
+        for number, _ in chunk:
+            if number in translations:
+                _print(translations[number], language, nbest, as_json)
+            elif not as_json:
+                click.echo()  # line n of the output stays that of line n of the input
+    if number == 0:
+        raise UserError("standard input is empty: give a TEXT in quotes, or lines")
+    return not failed
 
 
 def _print(best: Translation, language: str, nbest: int, as_json: bool) -> None:
@@ -121,6 +126,8 @@ def _print(best: Translation, language: str, nbest: int, as_json: bool) -> None:
 def _draw(translation: Translation, path: Path) -> None:
     from attention_core.plots import alignment_heatmap, save
 
+    if not translation.alignment:
+        raise UserError("there is no attention to draw: the model has none, or says nothing")
     save(
         alignment_heatmap(translation.source_tokens, translation.tokens, translation.alignment),
         path,

@@ -1,7 +1,9 @@
 """Recipes of translation, and what the training loop needs for one."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from attention_core.translation import corpora
 from attention_core.translation.corpora import Pair
 from attention_core.translation.evaluation import bleu
 from attention_core.translation.model import ModelConfig, build_model
+from attention_core.translation.pieces import PIECES, pieces_of
 from attention_core.translation.predictor import Translator
 
 LANGUAGES = ("zh", "fr", "de", "cs")
@@ -76,6 +79,8 @@ class TranslateLearner(Learner):
         self.tokenizer = self._tokenizer(captions + everyday)
         self._captions = [pair for pairs in captions for pair in self._encoded(pairs)]
         self._everyday = [self._encoded(pairs) for pairs in everyday]
+        everything = chain(self._captions, *self._everyday)
+        self.pieces = pieces_of((target for _, target in everything), self.tokenizer)
         self._validation = self._validation_pairs()
         self.model = build_model(recipe.model, self.tokenizer.size)
         self.objective = TeacherForcing(
@@ -103,7 +108,7 @@ class TranslateLearner(Learner):
 
     def validate(self) -> dict[str, float]:
         """Greedy BLEU for each corpus and language, and their mean."""
-        translator = Translator(self.model, self.tokenizer, self.recipe.search)
+        translator = Translator(self.model, self.tokenizer, self.recipe.search, self.pieces)
         scores = {
             name: bleu(
                 [
@@ -127,6 +132,7 @@ class TranslateLearner(Learner):
             weights=checkpoint.weights_of(self.model),
             files={
                 "tokenizer.model": self.tokenizer.to_bytes(),
+                PIECES: json.dumps(self.pieces).encode(),
                 "README.md": _card(self.recipe, metrics).encode(),
             },
             half=True,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,10 +16,11 @@ from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.models import Seq2Seq
 from attention_core.recipe import from_dict
-from attention_core.search import Hypothesis, beam_search
+from attention_core.search import Hypothesis, beam_search, restricted
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
-from attention_core.translation.sentences import sentences
+from attention_core.translation.pieces import read_pieces
+from attention_core.translation.sentences import sentences, without_end
 
 BATCH = 32
 LONGEST_SENTENCE = 200  # tokens
@@ -33,8 +35,16 @@ class Translation:
     score: float  # mean log-probability of a token, in nats
     source_tokens: list[str]  # words; "</s>" ends a sentence
     tokens: list[str]
-    alignment: list[list[float]]  # a row for each of ``tokens``: its weight on each source token
+    alignment: list[list[float]]  # a row for each of ``tokens``: its weight on each source token;
+    # empty where the model has no attention
     alternatives: tuple[Translation, ...] = ()  # the next best, best first
+
+
+class EncodedSentence(NamedTuple):
+    """A sentence's ids with the end token, and whether its full stop is the author's own."""
+
+    ids: list[int]
+    ended: bool
 
 
 class Translator:
@@ -43,10 +53,23 @@ class Translator:
     It keeps no state between calls, so threads may share it.
     """
 
-    def __init__(self, model: Seq2Seq, tokenizer: Tokenizer, search: SearchConfig) -> None:
+    def __init__(
+        self,
+        model: Seq2Seq,
+        tokenizer: Tokenizer,
+        search: SearchConfig,
+        pieces: Mapping[str, Sequence[int]],
+    ) -> None:
+        """``pieces`` are the ids that each language is written with: it is given no others, so
+        that a model of several languages keeps to one.
+        """
         self.model = model
         self.tokenizer = tokenizer
         self.search = search
+        self._allowed = {
+            language: torch.isin(torch.arange(tokenizer.size), torch.tensor(ids))
+            for language, ids in pieces.items()
+        }
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Translator:
@@ -63,11 +86,15 @@ class Translator:
             raise UserError(
                 f"{saved.path} is a checkpoint of the task {saved.task!r}, not translate"
             )
-        recipe = from_dict(TranslateRecipe, saved.config)
-        tokenizer = Tokenizer.from_bytes(saved.file("tokenizer.model"))
-        model = build_model(recipe.model, tokenizer.size)
+        tokenizer = Tokenizer.load(saved.path / "tokenizer.model")
+        try:
+            recipe = from_dict(TranslateRecipe, saved.config)
+            model = build_model(recipe.model, tokenizer.size)
+        except UserError as error:
+            raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
-        return cls(model.eval(), tokenizer, recipe.search)
+        pieces = read_pieces(saved, tokenizer)
+        return cls(model.eval(), tokenizer, recipe.search, pieces)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -80,39 +107,46 @@ class Translator:
         """The best translation of each text, with ``nbest`` - 1 alternatives.
 
         A text of several sentences is translated sentence by sentence and joined; its k-th best
-        joins the k-th best of each. ``beam`` None is the checkpoint's own width.
+        joins the k-th best of each. A sentence without an end gets none in its translation.
+        ``beam`` None is the checkpoint's own width.
 
-        Raises UserError for an unknown language or a text that ``sentences`` refuses.
+        Raises UserError for an unknown language or a text that ``encode`` refuses.
         """
-        begin = self.tokenizer.begin(to)
+        self.tokenizer.begin(to)
         width = max(beam or self.search.beam, nbest)
-        parts = [sentences(text) for text in texts]
-        flat = [piece for text in parts for piece in text]
-        ids = [[*self.tokenizer.encode(piece), self.tokenizer.eos] for piece in flat]
-        for piece, tokens in zip(flat, ids, strict=True):
+        parts = [self.encode(text) for text in texts]
+        ids = [sentence.ids for part in parts for sentence in part]
+        searched = iter(self._search(ids, to, width))
+        translations = []
+        for text, part in zip(texts, parts, strict=True):
+            found = [next(searched) for _ in part]
+            best, *rest = [
+                self._joined(text, part, [ranked[min(k, len(ranked) - 1)] for ranked in found], to)
+                for k in range(min(nbest, max(map(len, found))))
+            ]
+            translations.append(replace(best, alternatives=tuple(rest)))
+        return translations
+
+    def encode(self, text: str) -> list[EncodedSentence]:
+        """The sentences of a text as the encoder takes them.
+
+        Raises UserError for a text that ``sentences`` refuses or a sentence that is too long.
+        """
+        encoded = []
+        for sentence, ended in sentences(text):
+            tokens = [*self.tokenizer.encode(sentence), self.tokenizer.eos]
             if len(tokens) > LONGEST_SENTENCE:
                 raise UserError(
                     f"a sentence has {len(tokens)} tokens and at most {LONGEST_SENTENCE} go in one:"
-                    f" split it, from “{piece[:30]}…”"
+                    f" split the one that begins “{sentence[:30]}…”"
                 )
-        found = self._search(ids, begin, width)
-        translations = []
-        done = 0
-        for text, pieces in zip(texts, parts, strict=True):
-            here = range(done, done + len(pieces))
-            done += len(pieces)
-            ranked = [
-                self._joined(
-                    text, [(ids[i], found[i][min(k, len(found[i]) - 1)]) for i in here], to
-                )
-                for k in range(min(nbest, max(len(found[i]) for i in here)))
-            ]
-            best, *rest = ranked
-            translations.append(Translation(**{**vars(best), "alternatives": tuple(rest)}))
-        return translations
+            encoded.append(EncodedSentence(tokens, ended))
+        return encoded
 
-    def _search(self, ids: list[list[int]], begin: int, width: int) -> list[list[Hypothesis]]:
+    def _search(self, ids: list[list[int]], to: str, width: int) -> list[list[Hypothesis]]:
         """Beam search, sentences of like length in one batch."""
+        begin = self.tokenizer.begin(to)
+        step = restricted(self.model.decoder.step, self._allowed[to])
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         found: list[list[Hypothesis]] = [[] for _ in ids]
         for start in range(0, len(order), BATCH):
@@ -121,7 +155,7 @@ class Translator:
             with torch.inference_mode():
                 memory, state = self.model.remember(tokens, tokens != self.tokenizer.pad)
                 hypotheses = beam_search(
-                    self.model.decoder.step,
+                    step,
                     memory,
                     state,
                     begin=torch.full((len(chunk),), begin),
@@ -135,23 +169,34 @@ class Translator:
         return found
 
     def _joined(
-        self, text: str, parts: list[tuple[list[int], Hypothesis]], language: str
+        self,
+        text: str,
+        part: list[EncodedSentence],
+        hypotheses: list[Hypothesis],
+        language: str,
     ) -> Translation:
-        joint = "" if language == "zh" else " "
         sources: list[str] = []
         words: list[str] = []
+        texts = []
         blocks = []
-        for ids, hypothesis in parts:
-            source = self.tokenizer.words(ids)
-            target = [w for w in self.tokenizer.words(hypothesis.tokens) if w[0] != "</s>"]
+        for (ids, ended), hypothesis in zip(part, hypotheses, strict=True):
+            finish = str if ended else without_end
+            source = [(finish(word), where) for word, where in self.tokenizer.words(ids)]
+            target = [
+                (finish(word), where)
+                for word, where in self.tokenizer.words(hypothesis.tokens)
+                if word != "</s>" and finish(word)
+            ]
             sources += [word for word, _ in source]
             words += [word for word, _ in target]
-            blocks.append(_merged(hypothesis.weights, target, source))
-        log_probability = sum(h.log_probability for _, h in parts)
-        length = sum(len(h.tokens) for _, h in parts)
+            texts.append(finish(self.tokenizer.decode(hypothesis.tokens)))
+            if hypothesis.weights is not None:
+                blocks.append(_merged(hypothesis.weights, target, source))
+        log_probability = sum(h.log_probability for h in hypotheses)
+        length = sum(len(h.tokens) for h in hypotheses)
         return Translation(
             source=text,
-            text=joint.join(self.tokenizer.decode(h.tokens) for _, h in parts),
+            text=("" if language == "zh" else " ").join(texts),
             score=log_probability / length,
             source_tokens=sources,
             tokens=words,
@@ -170,13 +215,11 @@ def shipped() -> Translator:
 
 
 def _merged(
-    weights: Tensor | None,
+    weights: Tensor,
     target: list[tuple[str, list[int]]],
     source: list[tuple[str, list[int]]],
 ) -> Tensor:
     """Word alignment of a subword one: mean over a target word's pieces, sum over a source's."""
-    if weights is None:
-        return torch.zeros(len(target), len(source))
     columns = torch.stack([weights[:, where].sum(1) for _, where in source], 1)
     rows = [columns[where].mean(0) for _, where in target]
     return torch.stack(rows) if rows else columns[:0]

@@ -2,29 +2,59 @@
 
 import re
 import unicodedata
+from typing import NamedTuple
 
 from attention_core.errors import UserError
+from attention_core.tokenizer import clean
 
 LONGEST_TEXT = 5000  # characters
-_END = re.compile(r"(?<=[.!?])[\"'”’)]*\s+|(?<=[。！？])|\n+")
+_END = re.compile(
+    r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)]))"  # an end, and perhaps what closes around it,
+    r"(?<!\b[A-Z]\.)(?<!\b[DM][rs]\.)(?<!\bMrs\.)(?<!\bSt\.)"  # not of an initial or a title,
+    r"\s+(?![a-z])"
+    r"|(?<=[。！？])|\n+"
+)
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, one by one.
+class Sentence(NamedTuple):
+    """A sentence as the model reads it: with a capital, and a full stop where it has no end."""
 
-    Raises UserError when the text is empty, too long, or holds control characters.
+    text: str
+    ended: bool  # whether its end is the author's own
+
+
+def sentences(text: str) -> list[Sentence]:
+    """The sentences of an English text, one by one.
+
+    Raises UserError when the text is empty, too long, or holds what is not text: control
+    characters, or bytes that are not UTF-8.
     """
-    if not text.strip():
-        raise UserError("the text is empty: type a sentence")
     if len(text) > LONGEST_TEXT:
         raise UserError(
             f"the text has {len(text):,} characters and at most {LONGEST_TEXT:,} go in one piece:"
             " give it in several lines on standard input"
         )
-    for position, character in enumerate(text):
-        if unicodedata.category(character) == "Cc" and character not in "\t\r\n":
+    for position, character in enumerate(text, start=1):
+        category = unicodedata.category(character)
+        if category == "Cs":
+            raise UserError(f"the text is not UTF-8 at position {position}: save it as UTF-8")
+        if category == "Cc" and character not in "\t\r\n":
             raise UserError(
                 f"the text holds the control character U+{ord(character):04X} at position"
-                f" {position + 1}: remove it"
+                f" {position}: remove it"
             )
-    return [part.strip() for part in _END.split(text) if part.strip()]
+    found = [part for part in map(clean, _END.split(text)) if part]
+    if not found:
+        raise UserError("the text is empty: type a sentence")
+    return [_written_out(sentence) for sentence in found]
+
+
+def without_end(text: str) -> str:
+    """A translation without the full stop that its source did not have."""
+    return text.rstrip().removesuffix(".").removesuffix("。")
+
+
+def _written_out(sentence: str) -> Sentence:
+    sentence = sentence[0].upper() + sentence[1:]
+    ended = not sentence[-1].isalnum()
+    return Sentence(sentence if ended else f"{sentence}.", ended)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from attention_core.checkpoint import read
 from attention_core.errors import UserError
 from attention_core.plots import alignment_heatmap
 from attention_core.translation import TASK
-from attention_core.translation.predictor import shipped
+from attention_core.translation.predictor import Translation, shipped
+from attention_core.translation.sentences import LONGEST_TEXT
 
 NAMES = {
     "zh": "Chinese · 中文",
@@ -34,11 +37,17 @@ def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any
     try:
         width = int(beam)
         (best,) = shipped().translate([text], to=language, beam=width, nbest=min(width, 5))
-        figure = alignment_heatmap(best.source_tokens, best.tokens, best.alignment)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    ranked = [[found.text, round(found.score, 3)] for found in (best, *best.alternatives)]
-    return best.text, ranked, figure
+    ranked = [[found.text, round(found.score, 2)] for found in (best, *best.alternatives)]
+    return best.text, ranked, _drawn(best) if best.alignment else None
+
+
+def _drawn(translation: Translation) -> Image.Image:
+    figure = alignment_heatmap(translation.source_tokens, translation.tokens, translation.alignment)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=100)
+    return Image.open(png)
 
 
 def tab() -> None:
@@ -46,29 +55,44 @@ def tab() -> None:
     languages = read(TASK.shipped).config["data"]["languages"]
     with gr.Row():
         with gr.Column():
-            text = gr.Textbox(label="English text", lines=3, max_length=5000)
+            text = gr.Textbox(
+                label="English text", lines=3, max_length=LONGEST_TEXT, placeholder="Type English"
+            )
             language = gr.Dropdown(
                 [(NAMES.get(name, name), name) for name in languages],
                 value=languages[0],
                 label="Into",
             )
-            with gr.Accordion("More", open=False):
-                beam = gr.Slider(1, 20, value=5, step=1, label="Beam width")
+            beam = gr.Slider(1, 20, value=5, step=1, label="Beam width", render=False)
             button = gr.Button("Translate", variant="primary")
+            examples = gr.Column()
+            with gr.Accordion("More", open=False):
+                beam.render()
         with gr.Column():
             translation = gr.Textbox(label="Translation", buttons=["copy"])
-            alternatives = gr.Dataframe(
-                headers=["translation", "score"], label="Alternatives", interactive=False
+            alignment = gr.Image(
+                label="Which words each word was read from",
+                format="png",
+                interactive=False,
+                buttons=["download", "fullscreen"],
             )
-            alignment = gr.Plot(label="Alignment: which words each word was read from")
+            alternatives = gr.Dataframe(
+                headers=["translation", "score"],
+                column_widths=["75%", "25%"],
+                wrap=True,
+                label="Alternatives, with the mean log-probability of a token",
+                interactive=False,
+                buttons=[],
+            )
     inputs, outputs = [text, language, beam], [translation, alternatives, alignment]
     gr.on([button.click, text.submit], translate, inputs, outputs, api_name="translate")
-    gr.Examples(
-        [[*example, 5] for example in EXAMPLES],
-        inputs,
-        outputs,
-        translate,
-        run_on_click=True,
-        cache_examples=False,
-        api_visibility="private",
-    )
+    with examples:
+        gr.Examples(
+            [[*example, None] for example in EXAMPLES],
+            inputs,
+            outputs,
+            translate,
+            run_on_click=True,
+            cache_examples=False,
+            api_visibility="private",
+        )
