@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from attention_core.errors import UserError, nearest
-from attention_core.tasks import find_checkpoint, installed_tasks, load_task
+from attention_core.tasks import find_checkpoint, installed_tasks, load_task, load_tasks
 
 try:
     import click
@@ -41,24 +41,22 @@ class Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The help lists a task that can't be loaded with its error, and the rest as they are."""
-        tasks, verbs = [], []
-        for name in self.list_commands(ctx):
-            try:
-                command = self.get_command(ctx, name)
-                summary = command.get_short_help_str(80) if command else ""
-            except UserError as error:
-                summary = f"can't be loaded: {error}"
-            (verbs if name in self.commands else tasks).append((name, summary))
-        for title, rows in (("Tasks", tasks), ("Commands", verbs)):
-            with formatter.section(title):
-                formatter.write_dl(rows)
+        tasks = [(task.name, task.summary) for task in load_tasks()]
+        verbs = [(name, verb.get_short_help_str(80)) for name, verb in self.commands.items()]
+        for title, rows in (("Tasks", tasks), ("Commands", sorted(verbs))):
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
         except UserError as error:
             click.echo(f"error: {error}", err=True)
+            sys.exit(1)
+        except ModuleNotFoundError as error:
+            needed = f"this needs the package {error.name}: pip install 'attention-core[all]'"
+            click.echo(f"error: {needed}", err=True)
             sys.exit(1)
 
 
@@ -86,7 +84,7 @@ def train(recipe: Path, overrides: tuple[str, ...]) -> None:
     from attention_core.recipe import load_recipe, read_task
 
     task = load_task(read_task(recipe))
-    settings = load_recipe(recipe, task.recipe_type(), overrides)
+    settings: Any = load_recipe(recipe, task.recipe_type(), overrides)
     from attention_core.training import train as run
 
     try:
@@ -132,7 +130,7 @@ def evaluate(checkpoint: str, split: str, data: Path, beam: int | None, as_json:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True)
 def demo(host: str, port: int) -> None:
-    """Open the demo in the browser: a tab for each task."""
+    """Serve the demo, a page with a tab for each task."""
     from attention_core.demo import launch
 
     launch(host, port)
@@ -141,13 +139,11 @@ def demo(host: str, port: int) -> None:
 @main.command()
 def tasks() -> None:
     """List the installed tasks."""
-    for name, entry in installed_tasks().items():
-        distribution = f"{entry.dist.name} {entry.dist.version}" if entry.dist else "?"
-        try:
-            summary = load_task(name).summary
-        except UserError as error:
-            summary = f"can't be loaded: {error}"
-        click.echo(f"{name}\t{distribution}\t{summary}")
+    entries = installed_tasks()
+    for task in load_tasks():
+        package = entries[task.name].dist
+        release = f"{package.name} {package.version}" if package else "?"
+        click.echo(f"{task.name}\t{release}\t{task.summary}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 from attention_core.errors import UserError
@@ -13,11 +14,22 @@ from attention_core.tasks import load_tasks
 if TYPE_CHECKING:
     import gradio
 
+CSS = """
+.grid-wrap { height: auto !important; min-height: 0 !important; max-height: none !important;
+             padding-top: 2.2rem !important }
+.grid-container { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)) !important }
+.table-wrap * { font-family: inherit !important }
+"""
+
+FORGET = (3600, 3600)  # seconds: how often uploads and drawings are deleted, and how old by then
+
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # the demo calls nobody
 
 
 def build() -> gradio.Blocks:
     """The page; models are loaded when they are first used.
+
+    A task whose tab can't be drawn, such as one whose model is missing, says so in its place.
 
     Raises UserError where gradio is not installed.
     """
@@ -25,18 +37,23 @@ def build() -> gradio.Blocks:
         raise UserError("the demo needs gradio: pip install 'attention-core[demo]'")
     import gradio
 
-    with gradio.Blocks(title="attention-core", analytics_enabled=False) as page:
+    page: gradio.Blocks
+    with gradio.Blocks(title="Attention", delete_cache=FORGET) as page:
         gradio.Markdown("# Attention\nWhat a recurrent decoder says, and where it looks.")
         for task in load_tasks():
             with gradio.Tab(task.title, id=task.name):
-                task.tab()
+                try:
+                    task.tab()
+                except Exception as error:
+                    print(f"warning: the tab of the task {task.name!r}: {error}", file=sys.stderr)
+                    gradio.Markdown(f"This tab can't be shown: {error}")
     return page
 
 
 def launch(host: str, port: int) -> None:
     """Serves the demo until it is interrupted.
 
-    Raises UserError when the port is taken.
+    Raises UserError when the address can't be listened on.
     """
     if port:
         with socket.socket() as probe:
@@ -45,7 +62,21 @@ def launch(host: str, port: int) -> None:
                 probe.bind((host, port))
             except OSError as error:
                 raise UserError(
-                    f"can't listen on {host}:{port} ({error.strerror}): choose another --port"
+                    f"can't listen on {host}:{port} ({error.strerror}):"
+                    " choose another --host or --port"
                 ) from None
     page = build().queue(default_concurrency_limit=2, max_size=64)
-    page.launch(server_name=host, server_port=port or None, show_error=True)
+    import gradio
+
+    _, url, _ = page.launch(
+        server_name=host,
+        server_port=port or None,
+        theme=gradio.themes.Default(font=("system-ui", "sans-serif")),
+        css=CSS,
+        show_error=True,
+        footer_links=["api", "settings"],
+        quiet=True,
+        prevent_thread_lock=True,
+    )
+    print(f"The demo is at {url} (Ctrl-C stops it)", flush=True)
+    page.block_thread()

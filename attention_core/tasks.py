@@ -11,6 +11,7 @@ The object it points to is a ``Task``. Its module should import nothing heavy at
 
 from __future__ import annotations
 
+import os
 import sys
 from abc import ABC, abstractmethod
 from importlib.metadata import EntryPoint, entry_points
@@ -94,10 +95,10 @@ def load_task(name: str) -> Task:
             f"task {name!r} from {_distribution(entry)} can't be loaded:"
             f" {type(error).__name__}: {error}"
         ) from error
-    if not isinstance(task, Task):
+    if not isinstance(task, Task) or task.name != name:
         raise UserError(
-            f"task {name!r} from {_distribution(entry)}: expected a Task at {entry.value},"
-            f" got {type(task).__name__}"
+            f"task {name!r} from {_distribution(entry)} can't be loaded: expected a Task of that"
+            f" name at {entry.value}, got {getattr(task, 'name', type(task).__name__)!r}"
         )
     return task
 
@@ -116,20 +117,33 @@ def load_tasks() -> list[Task]:
 def find_checkpoint(name: str) -> Path:
     """The path of a checkpoint: a directory, or a task's name for the model that it ships.
 
-    Raises UserError when it is neither.
+    Raises UserError when it can't be either; whether there is a checkpoint at the path,
+    ``checkpoint.read`` tells.
     """
     path = Path(name)
-    if path.is_dir():
+    if os.path.exists(path) or path.name != name:
         return path
     installed = installed_tasks()
-    if name in installed:
-        shipped = load_task(name).shipped
-        if shipped is not None:
-            return shipped
-    raise UserError(
-        f"no checkpoint {name!r}: give a checkpoint's folder, or a task for the model it ships."
-        + nearest(name, installed)
-    )
+    shipped = load_task(name).shipped if name in installed else None
+    if shipped is None:
+        raise UserError(
+            f"no checkpoint {name!r}: give a checkpoint's folder, or a task for the model that it"
+            f" ships.{nearest(name, installed)}"
+        )
+    return shipped
+
+
+def check_drawing(path: Path) -> None:
+    """Whether a drawing could go to ``path``, for a command to ask before it works.
+
+    Raises UserError for a suffix that can't be drawn or a folder that doesn't exist.
+    """
+    from attention_core.plots.files import FORMATS
+
+    if path.suffix.lower() not in FORMATS:
+        raise UserError(f"can't draw {path}: choose a name that ends in {' or '.join(FORMATS)}")
+    if not os.path.isdir(path.parent):
+        raise UserError(f"can't draw {path}: there is no folder {path.parent}; make it first")
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from attention_core.errors import UserError
+from attention_core.tasks import check_drawing, find_checkpoint
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from captioner.predictor import Caption
-
-BATCH = 16
 
 
 @click.command()
@@ -34,8 +33,8 @@ BATCH = 16
 @click.option(
     "--attention",
     type=click.Path(path_type=Path),
-    metavar="PNG",
-    help="Draw where the model looked for each word of one picture.",
+    metavar="FILE",
+    help="Draw where the model looked for each word of one picture (.png, .svg, .pdf).",
 )
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
 def caption(
@@ -54,33 +53,30 @@ def caption(
       attention-core caption *.jpg --json
       attention-core caption photo.jpg --attention where.png
     """
-    if attention is not None and len(pictures) > 1:
-        raise click.UsageError("--attention draws one picture: name only that one")
-    from attention_core.tasks import find_checkpoint
+    if attention is not None:
+        if len(pictures) > 1:
+            raise click.UsageError("--attention draws one picture: name only that one")
+        check_drawing(attention)
     from captioner.images import open_picture
     from captioner.predictor import Captioner, shipped
 
     captioner = Captioner.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
     captioner.tokenizer.begin(language)  # an unknown language is told before anything is read
     failed = False
-    for start in range(0, len(pictures), BATCH):
-        opened: list[tuple[Path, Image.Image]] = []
-        for path in pictures[start : start + BATCH]:
-            try:
-                opened.append((path, open_picture(path)))
-            except UserError as error:
-                click.echo(f"error: {error}", err=True)
-                failed = True
-        images = [image for _, image in opened]
-        captions = captioner.caption(images, language=language, beam=beam, nbest=nbest)
-        for (path, image), found in zip(opened, captions, strict=True):
-            _print(path, found, len(pictures) > 1, nbest, as_json)
+    for path in pictures:
+        try:
+            image = open_picture(path)
+            (found,) = captioner.caption([image], language=language, beam=beam, nbest=nbest)
+            _print(click.format_filename(path), found, len(pictures) > 1, nbest, as_json)
             if attention is not None:
                 _draw(image, found, attention)
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            failed = True
     sys.exit(1 if failed else 0)
 
 
-def _print(path: Path, best: Caption, several: bool, nbest: int, as_json: bool) -> None:
+def _print(path: str, best: Caption, several: bool, nbest: int, as_json: bool) -> None:
     ranked = [best, *best.alternatives]
     if not as_json:
         prefix = f"{path}\t" if several else ""
@@ -89,7 +85,7 @@ def _print(path: Path, best: Caption, several: bool, nbest: int, as_json: bool) 
             click.echo(f"{prefix}{score}{found.text}")
         return
     entry = {
-        "path": str(path),
+        "path": path,
         "caption": best.text,
         "score": round(best.score, 4),
         "tokens": best.tokens,
@@ -109,5 +105,5 @@ def _draw(image: Image.Image, found: Caption, path: Path) -> None:
     from captioner.overlay import attention_sheet
 
     if not found.attention:
-        raise UserError("this model has no attention to draw")
+        raise UserError("there is no attention to draw: the model has none, or says nothing")
     save(attention_sheet(image, found.text, found.tokens, found.attention), path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -63,9 +63,13 @@ class Captioner:
         saved = checkpoint.read(path or TASK.shipped)
         if saved.task != TASK.name:
             raise UserError(f"{saved.path} is a checkpoint of the task {saved.task!r}, not caption")
-        recipe = from_dict(CaptionRecipe, saved.config)
-        tokenizer = Tokenizer.from_bytes(saved.file("tokenizer.model"))
-        model = build_model(recipe.model, tokenizer.size, EfficientNetLite(recipe.encoder.backbone))
+        tokenizer = Tokenizer.load(saved.path / "tokenizer.model")
+        try:
+            recipe = from_dict(CaptionRecipe, saved.config)
+            backbone = EfficientNetLite(recipe.encoder.backbone)
+            model = build_model(recipe.model, tokenizer.size, backbone)
+        except UserError as error:
+            raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         return cls(model.eval(), tokenizer, recipe.search, recipe.encoder.size)
 
@@ -119,7 +123,7 @@ class Captioner:
                 )
             for ranked in hypotheses:
                 best, *rest = [self._caption(h, language) for h in ranked[:nbest]]
-                found.append(Caption(**{**vars(best), "alternatives": tuple(rest)}))
+                found.append(replace(best, alternatives=tuple(rest)))
         return found
 
     def _caption(self, hypothesis: Hypothesis, language: str) -> Caption:

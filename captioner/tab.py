@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.data_classes import ImageData
 
 from attention_core.checkpoint import read
 from attention_core.errors import UserError
@@ -29,14 +30,19 @@ def caption(
     try:
         if picture is None:
             raise UserError("there is no picture yet: upload one, or click an example")
-        image = open_picture(picture)
         width = int(beam)
+        image = open_picture(picture)
         (best,) = shipped().caption([image], language=language, beam=width, nbest=min(width, 5))
         looked = attention_overlays(image, best.tokens, best.attention) if best.attention else []
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    ranked = [[found.text, round(found.score, 3)] for found in (best, *best.alternatives)]
+    ranked = [[found.text, round(found.score, 2)] for found in (best, *best.alternatives)]
     return best.text, ranked, list(zip(looked, best.tokens, strict=False))
+
+
+def _as_uploaded(payload: ImageData | None) -> str | None:
+    """The file itself: ``open_picture`` understands more kinds, and says what is wrong."""
+    return None if payload is None else payload.path
 
 
 def tab() -> None:
@@ -45,30 +51,49 @@ def tab() -> None:
     with gr.Row():
         with gr.Column():
             picture = gr.Image(
-                label="Picture", type="filepath", sources=["upload", "clipboard", "webcam"]
+                label="Picture",
+                type="filepath",
+                sources=["upload", "clipboard", "webcam"],
+                height=340,
+                buttons=[],
             )
+            picture.preprocess = _as_uploaded  # type: ignore[method-assign]
             language = gr.Dropdown(
                 [(NAMES.get(name, name), name) for name in languages],
                 value=languages[0],
                 label="Language",
+                visible=len(languages) > 1,
             )
+            button = gr.Button("Caption", variant="primary")
+            examples = gr.Column()
             with gr.Accordion("More", open=False):
                 beam = gr.Slider(1, 20, value=5, step=1, label="Beam width")
-            button = gr.Button("Caption", variant="primary")
         with gr.Column():
             text = gr.Textbox(label="Caption", buttons=["copy"])
-            alternatives = gr.Dataframe(
-                headers=["caption", "score"], label="Alternatives", interactive=False
+            looked = gr.Gallery(
+                label="Where the model looked for each word",
+                columns=4,
+                height="auto",
+                object_fit="contain",
+                buttons=["download", "fullscreen"],
             )
-    looked = gr.Gallery(label="Where the model looked for each word", columns=6, height="auto")
+            alternatives = gr.Dataframe(
+                headers=["caption", "score"],
+                column_widths=["75%", "25%"],
+                wrap=True,
+                label="Alternatives, with the mean log-probability of a token",
+                interactive=False,
+                buttons=[],
+            )
     inputs, outputs = [picture, language, beam], [text, alternatives, looked]
     gr.on([button.click, picture.upload], caption, inputs, outputs, api_name="caption")
-    gr.Examples(
-        [[str(path), languages[0], 5] for path in EXAMPLES],
-        inputs,
-        outputs,
-        caption,
-        run_on_click=True,
-        cache_examples=False,
-        api_visibility="private",
-    )
+    with examples:
+        gr.Examples(
+            [[str(path), None, None] for path in EXAMPLES],
+            inputs,
+            outputs,
+            caption,
+            run_on_click=True,
+            cache_examples=False,
+            api_visibility="private",
+        )

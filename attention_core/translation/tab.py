@@ -21,6 +21,7 @@ NAMES = {
     "de": "German · Deutsch",
     "cs": "Czech · čeština",
 }
+LOOKED = "Where the model looked for each word"
 EXAMPLES = [
     ["Cat chase mouse", "zh"],
     ["A dog runs on the beach.", "de"],
@@ -43,8 +44,8 @@ def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any
     return best.text, ranked, _drawn(best) if best.alignment else None
 
 
-def _drawn(translation: Translation) -> Image.Image:
-    figure = alignment_heatmap(translation.source_tokens, translation.tokens, translation.alignment)
+def _drawn(best: Translation) -> Image.Image:
+    figure = alignment_heatmap(best.source_tokens, best.tokens, best.alignment, title=LOOKED)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=100)
     return Image.open(png)
@@ -63,15 +64,15 @@ def tab() -> None:
                 value=languages[0],
                 label="Into",
             )
-            beam = gr.Slider(1, 20, value=5, step=1, label="Beam width", render=False)
             button = gr.Button("Translate", variant="primary")
             examples = gr.Column()
             with gr.Accordion("More", open=False):
-                beam.render()
+                beam = gr.Slider(1, 20, value=5, step=1, label="Beam width")
         with gr.Column():
             translation = gr.Textbox(label="Translation", buttons=["copy"])
             alignment = gr.Image(
-                label="Which words each word was read from",
+                label=LOOKED,
+                show_label=False,
                 format="png",
                 interactive=False,
                 buttons=["download", "fullscreen"],
