@@ -15,6 +15,7 @@ class PictureEncoder(nn.Module):
 
     Shapes: pictures (B, 3, H, W), or features (B, S, F) computed earlier
     -> values (B, S, V), summary (B, V); every position is real.
+    Raises ValueError for pictures where there is no backbone.
     """
 
     def __init__(
@@ -26,7 +27,12 @@ class PictureEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, source: Tensor) -> Encoded:
-        features = grid(self.backbone, source) if source.dim() == 4 else source
+        features = self._features(source) if source.dim() == 4 else source
         values = self.dropout(torch.relu(self.project(self.dropout(features))))
         valid = torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
         return Encoded(values, valid, values.mean(1))
+
+    def _features(self, pictures: Tensor) -> Tensor:
+        if self.backbone is None:
+            raise ValueError("source: expected features (B, S, F), as this encoder has no CNN")
+        return grid(self.backbone, pictures)

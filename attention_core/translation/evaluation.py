@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attention_core.errors import UserError, nearest
 from attention_core.translation import corpora
 
-if TYPE_CHECKING:
-    from sacrebleu.metrics.bleu import BLEUScore
-
 SPLITS = ("val", "test")
 
 
-def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> BLEUScore:
+def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> float:
     """Corpus BLEU (Papineni et al. 2002) by sacreBLEU (Post 2018), in points of 100."""
-    return _metric(language).corpus_score(list(hypotheses), [list(references)])
+    return float(_metric(language).corpus_score(list(hypotheses), [list(references)]).score)
 
 
 def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict[str, Any]:
@@ -27,8 +24,6 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
 
     Raises UserError for an unknown split or missing data.
     """
-    from sacrebleu.metrics import CHRF
-
     from attention_core.translation.predictor import Translator
 
     if split not in SPLITS:
@@ -44,7 +39,7 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
         most = max(map(len, references.values()))
         streams = [[r[i] if i < len(r) else None for r in references.values()] for i in range(most)]
         hypotheses = [t.text for t in translator.translate(sources, to=language, beam=beam)]
-        metric, chrf = _metric(language), CHRF()
+        metric, chrf = _metric(language), _chrf()
         report[name] = {
             "bleu": round(metric.corpus_score(hypotheses, streams).score, 2),
             "chrf": round(chrf.corpus_score(hypotheses, streams).score, 2),
@@ -70,3 +65,9 @@ def _metric(language: str) -> Any:
     from sacrebleu.metrics import BLEU
 
     return BLEU(tokenize="zh" if language == "zh" else "13a")
+
+
+def _chrf() -> Any:
+    from sacrebleu.metrics import CHRF
+
+    return CHRF()

@@ -50,7 +50,7 @@ class TranslateRecipe(Recipe):
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
-    search: SearchConfig = SearchConfig()
+    search: SearchConfig = SearchConfig(max_length=400)
 
 
 class TranslateLearner(Learner):
@@ -119,7 +119,7 @@ class TranslateLearner(Learner):
                 ],
                 [p.target for p in pairs],
                 pairs[0].language,
-            ).score
+            )
             for name, pairs in self._validation.items()
         }
         return {**scores, "bleu": sum(scores.values()) / len(scores)}
