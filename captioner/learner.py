@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
 
 from attention_core import checkpoint
+from attention_core.errors import UserError
 from attention_core.recipe import as_dict
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import (
@@ -14,6 +17,7 @@ from attention_core.training import (
     Learner,
     Recipe,
     SearchConfig,
+    SelfCritical,
     TeacherForcing,
     bucketed,
     pad,
@@ -24,6 +28,7 @@ from captioner.features import build
 from captioner.metrics import quick_metrics
 from captioner.model import EncoderConfig, ModelConfig, build_model
 from captioner.predictor import Captioner
+from captioner.reward import CiderReward
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,13 +42,28 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SelfCriticalConfig:
+    """Go on from a checkpoint, with CIDEr-D of so many sampled captions as the reward."""
+
+    start: str  # a checkpoint whose model, tokenizer and language are those of the recipe
+    samples: int = field(default=5, metadata={"min": 2})
+
+
+@dataclass(frozen=True, kw_only=True)
 class CaptionRecipe(Recipe):
-    """A recipe of the task ``caption``."""
+    """A recipe of the task ``caption``; without ``self_critical`` it is teacher forcing."""
 
     data: DataConfig = DataConfig()
     encoder: EncoderConfig = EncoderConfig()
     model: ModelConfig = ModelConfig()
     search: SearchConfig = SearchConfig(max_length=40)
+    self_critical: SelfCriticalConfig | None = None
+
+    def __post_init__(self) -> None:
+        if self.self_critical and len(self.data.languages) > 1:
+            raise UserError(
+                "self_critical: train one language at a time, as CIDEr counts its words"
+            )
 
 
 class CaptionLearner(Learner):
@@ -63,9 +83,9 @@ class CaptionLearner(Learner):
             for split in ("train", "val")
             for language in recipe.data.languages
         }
-        self.backbone = load_imagenet(recipe.encoder.backbone)
+        backbone = load_imagenet(recipe.encoder.backbone).requires_grad_(False)
         pictures = flickr8k.pictures(root, ("train", "val"))
-        self.features = build(Path(recipe.data.cache), self.backbone, recipe.encoder.size, pictures)
+        self.features = build(Path(recipe.data.cache), backbone, recipe.encoder.size, pictures)
         self.tokenizer = self._tokenizer()
         self._rows = {
             language: {
@@ -81,13 +101,9 @@ class CaptionLearner(Learner):
             }
             for language in recipe.data.languages
         }
-        self.model = build_model(recipe.model, self.tokenizer.size, None)
-        self.objective = TeacherForcing(
-            self.model,
-            pad=self.tokenizer.pad,
-            label_smoothing=recipe.training.label_smoothing,
-            doubly_stochastic=recipe.training.doubly_stochastic,
-        )
+        torch.manual_seed(recipe.seed)
+        self.model = build_model(recipe.model, self.tokenizer.size, backbone)
+        self.objective = self._objective()
 
     def batches(self, epoch: int) -> Sequence[tuple[str, list[str]]]:
         """Pictures of one language each, those with captions of like length together."""
@@ -126,16 +142,11 @@ class CaptionLearner(Learner):
 
     def save(self, directory: Path, metrics: dict[str, float]) -> None:
         """The checkpoint holds the backbone too: it captions pictures with nothing else."""
-        weights = checkpoint.weights_of(self.model)
-        weights |= {
-            f"encoder.backbone.{name}": tensor
-            for name, tensor in checkpoint.weights_of(self.backbone).items()
-        }
         checkpoint.save(
             directory,
             task="caption",
             config=as_dict(self.recipe),
-            weights=weights,
+            weights=checkpoint.weights_of(self.model),
             files={
                 "tokenizer.model": self.tokenizer.to_bytes(),
                 "README.md": _card(self.recipe, metrics).encode(),
@@ -143,9 +154,31 @@ class CaptionLearner(Learner):
             half=True,
         )
 
+    def _objective(self) -> nn.Module:
+        training, critical = self.recipe.training, self.recipe.self_critical
+        if critical is None:
+            return TeacherForcing(
+                self.model,
+                pad=self.tokenizer.pad,
+                label_smoothing=training.label_smoothing,
+                doubly_stochastic=training.doubly_stochastic,
+            )
+        checkpoint.load_into(self.model, checkpoint.read(critical.start))
+        corpus = self.captions["train", self.recipe.data.languages[0]].values()
+        return SelfCritical(
+            self.model,
+            CiderReward(corpus, self.tokenizer),
+            samples=critical.samples,
+            max_length=self.recipe.search.max_length,
+            end=self.tokenizer.eos,
+            pad=self.tokenizer.pad,
+        )
+
     def _tokenizer(self) -> Tokenizer:
         path = Path(self.recipe.out) / "tokenizer.model"
-        if path.exists():
+        if self.recipe.self_critical:
+            path = Path(self.recipe.self_critical.start) / "tokenizer.model"
+        if path.exists() or self.recipe.self_critical:
             return Tokenizer.load(path)
         text = [
             flickr8k.normalise(line, language)

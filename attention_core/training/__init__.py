@@ -4,12 +4,14 @@ from attention_core.training.batching import Batch, bucketed, pad
 from attention_core.training.config import Recipe, SearchConfig, TrainingConfig
 from attention_core.training.loop import Learner, train
 from attention_core.training.losses import TeacherForcing
+from attention_core.training.self_critical import SelfCritical
 
 __all__ = [
     "Batch",
     "Learner",
     "Recipe",
     "SearchConfig",
+    "SelfCritical",
     "TeacherForcing",
     "TrainingConfig",
     "bucketed",

@@ -69,7 +69,7 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     torch.manual_seed(seed)
     accelerator = Accelerator(mixed_precision=config.precision)
     optimizer = torch.optim.AdamW(
-        learner.objective.parameters(),
+        [weight for weight in learner.objective.parameters() if weight.requires_grad],
         lr=config.learning_rate,
         weight_decay=config.weight_decay,
         fused=True,

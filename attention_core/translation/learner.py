@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
@@ -82,6 +83,7 @@ class TranslateLearner(Learner):
         everything = chain(self._captions, *self._everyday)
         self.pieces = pieces_of((target for _, target in everything), self.tokenizer)
         self._validation = self._validation_pairs()
+        torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model, self.tokenizer.size)
         self.objective = TeacherForcing(
             self.model,

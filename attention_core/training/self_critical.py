@@ -1,0 +1,78 @@
+"""Training on a reward of whole sequences, such as the metric that they are judged by."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from attention_core.models import Seq2Seq
+from attention_core.search import sample
+from attention_core.training.batching import Batch, pad
+
+Sequences = list[list[list[int]]]  # for each source, some sequences of ids
+Reward = Callable[[Sequences, Sequences], Tensor]  # samples, references -> (B, N)
+
+
+class SelfCritical(nn.Module):
+    """L = -Σ_n (r_n - b_n) Σ_t log p(y_nt | y_n<t, x), for N samples y_n of each source.
+
+    The baseline b_n is the mean reward of the source's other samples. Rennie et al. 2017, §3; the
+    baseline: Luo 2020, §2. ``reward`` compares samples with references, both without first token
+    and padding; any metric will do. The batch's target rows are the references.
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        reward: Reward,
+        *,
+        samples: int = 5,
+        max_length: int,
+        end: int,
+        pad: int = 0,
+    ) -> None:
+        super().__init__()
+        if samples < 2:
+            raise ValueError(
+                f"samples: expected at least 2, as each is judged by the others, got {samples}"
+            )
+        self.model = model
+        self.reward = reward
+        self.samples = samples
+        self.max_length = max_length
+        self.end = end
+        self.pad = pad
+
+    def forward(self, batch: Batch) -> tuple[Tensor, int]:
+        """The loss summed over the tokens of the samples, and their number."""
+        memory, state = self.model.remember(*batch.source)
+        sources = memory.valid.size(0)
+        references = batch.tokens.view(sources, -1, batch.tokens.size(1))
+        found = sample(
+            self.model.decoder.step,
+            memory,
+            state,
+            begin=references[:, 0, 0],
+            end=self.end,
+            max_length=self.max_length,
+            samples=self.samples,
+        )
+        drawn = [[hypothesis.tokens for hypothesis in each] for each in found]
+        expected = [
+            [[i for i in row if i != self.pad] for row in rows]
+            for rows in references[:, :, 1:].tolist()
+        ]
+        rewards = self.reward(drawn, expected).to(memory.values)
+        others = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
+        advantage = (rewards - others).flatten()  # (B·N,)
+        targets = pad([row for each in drawn for row in each], self.pad).to(batch.tokens.device)
+        begin = references[:, 0, 0].repeat_interleave(self.samples)[:, None]
+        inputs = torch.cat([begin, targets[:, :-1]], 1)
+        real = torch.arange(targets.size(1), device=targets.device) < torch.tensor(
+            [[len(row)] for each in drawn for row in each], device=targets.device
+        )
+        features, _ = self.model.decoder.features(inputs, memory, state.repeated(self.samples))
+        gains = self.model.decoder.vocabulary(features[real]).log_softmax(-1)
+        gained = gains.gather(-1, targets[real][:, None])[:, 0]
+        weight = advantage[:, None].expand_as(targets)[real]
+        return -(weight * gained).sum(), int(real.sum())

@@ -1,0 +1,80 @@
+"""Sampling and restriction: frequencies, scores, and words that can't come."""
+
+import pytest
+import torch
+
+from attention_core.models import DecoderSizes, build_decoder
+from attention_core.parts.types import Encoded
+from attention_core.search import beam_search, greedy_search, restricted, sample
+
+END, WORDS = 2, 5
+
+
+@pytest.fixture
+def decoding():
+    """A tiny decoder's step, its memory and its first state for one source."""
+    torch.manual_seed(1)
+    sizes = DecoderSizes(
+        vocabulary=WORDS, embedding=4, hidden=4, values=4, summary=4, attention=4
+    )
+    decoder = build_decoder("bahdanau", sizes).double().eval()
+    torch.nn.init.normal_(decoder.output, std=2.0)
+    encoded = Encoded(
+        torch.randn(1, 3, 4).double(),
+        torch.ones(1, 3, dtype=torch.bool),
+        torch.randn(1, 4).double(),
+    )
+    memory = decoder.requires_grad_(False).remember(encoded)
+    return decoder.step, memory, decoder.begin(memory, None)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_tokens_come_as_often_as_the_distribution_says(decoding, temperature):
+    step, memory, state = decoding
+    begin = torch.tensor([1])
+    logits, _, _ = step(begin, memory, state)
+    expected = (logits[0] / temperature).softmax(-1)
+    (found,) = sample(
+        step,
+        memory,
+        state,
+        begin=begin,
+        end=END,
+        max_length=1,
+        samples=4000,
+        temperature=temperature,
+        generator=torch.Generator().manual_seed(0),
+    )
+    counts = torch.bincount(torch.tensor([h.tokens[0] for h in found]), minlength=WORDS)
+    assert float((counts / 4000 - expected).abs().max()) < 0.03
+    gains = logits[0].log_softmax(-1)
+    assert all(h.log_probability == pytest.approx(float(gains[h.tokens[0]])) for h in found[:20])
+
+
+def test_a_cold_sample_is_greedy(decoding):
+    step, memory, state = decoding
+    options = {"begin": torch.tensor([1]), "end": END, "max_length": 6}
+    ((cold,),) = sample(step, memory, state, temperature=1e-6, **options)
+    (greedy,) = greedy_search(step, memory, state, **options)
+    assert cold.tokens == greedy.tokens
+    assert cold.log_probabilities == pytest.approx(greedy.log_probabilities)
+
+
+def test_bad_settings_are_refused(decoding):
+    step, memory, state = decoding
+    with pytest.raises(ValueError, match="temperature and samples"):
+        sample(
+            step, memory, state, begin=torch.tensor([1]), end=END, max_length=2, temperature=0.0
+        )
+
+
+def test_a_restricted_step_gives_no_other_words(decoding):
+    step, memory, state = decoding
+    allowed = torch.tensor([False, True, True, False, True])
+    options = {"begin": torch.tensor([1]), "end": END, "max_length": 5}
+    (ranked,) = beam_search(restricted(step, allowed), memory, state, width=4, **options)
+    assert {token for h in ranked for token in h.tokens} <= {1, 2, 4}
+    logits, _, _ = restricted(step, allowed)(torch.tensor([1]), memory, state)
+    plain, _, _ = step(torch.tensor([1]), memory, state)
+    expected = plain.softmax(-1) * allowed
+    torch.testing.assert_close(logits.softmax(-1), expected / expected.sum())

@@ -1,0 +1,81 @@
+"""Reward training: the loss by hand, and a policy that learns what it is rewarded for."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
+from attention_core.parts.encoders import TextEncoder
+from attention_core.training import Batch, SelfCritical
+
+PAD, BEGIN, END, WORDS = 0, 1, 2, 7
+SOURCE = torch.tensor([[3, 4, 5], [6, 3, PAD]])
+REFERENCES = torch.tensor([[BEGIN, 5, END], [BEGIN, 6, END], [BEGIN, 4, END], [BEGIN, 4, END]])
+BATCH = Batch((SOURCE, SOURCE != PAD), REFERENCES)
+
+
+def objective_with(reward, samples=3, preset="bahdanau"):
+    torch.manual_seed(0)
+    sizes = DecoderSizes(
+        vocabulary=WORDS, embedding=4, hidden=6, values=6, summary=6, attention=3
+    )
+    decoder = build_decoder(preset, sizes)
+    model = Seq2Seq(TextEncoder(decoder.embedding, "gru", 3), decoder).double()
+    return SelfCritical(model, reward, samples=samples, max_length=4, end=END, pad=PAD)
+
+
+@pytest.mark.parametrize("preset", ["bahdanau", "luong"])
+def test_the_loss_weighs_each_sample_by_its_advantage(preset):
+    seen = []
+
+    def reward(drawn, expected):
+        seen.append((drawn, expected))
+        return torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, 3.0]])
+
+    objective = objective_with(reward, preset=preset)
+    loss, count = objective(BATCH)
+    ((drawn, expected),) = seen
+    assert expected == [[[5, END], [6, END]], [[4, END], [4, END]]]
+    advantages = [[1 - 4.0, 2 - 3.5, 6 - 1.5], [0 - 1.5, 0 - 1.5, 3 - 0.0]]
+    total = torch.zeros((), dtype=torch.float64)
+    for source, samples in enumerate(drawn):
+        for row, advantage in zip(samples, advantages[source], strict=True):
+            tokens = SOURCE[source : source + 1]
+            memory, state = objective.model.remember(tokens, tokens != PAD)
+            inputs = torch.tensor([[BEGIN, *row[:-1]]])
+            logits, _ = objective.model.decoder(inputs, memory, state)
+            gains = logits.log_softmax(-1)[0, range(len(row)), row]
+            total = total - advantage * gains.sum()
+    assert_close(loss, total)
+    assert count == sum(len(row) for samples in drawn for row in samples)
+
+
+def test_equal_rewards_teach_nothing():
+    objective = objective_with(lambda drawn, expected: torch.ones(2, 3))
+    loss, _ = objective(BATCH)
+    loss.backward()
+    assert all(
+        weight.grad is None or float(weight.grad.abs().max()) < 1e-12
+        for weight in objective.parameters()
+    )
+
+
+def test_it_learns_what_is_rewarded():
+    def reward(drawn, expected):
+        return torch.tensor([[float(row[0] == 6) for row in samples] for samples in drawn])
+
+    objective = objective_with(reward, samples=8)
+    optimizer = torch.optim.Adam(objective.parameters(), lr=0.05)
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss, count = objective(BATCH)
+        (loss / count).backward()
+        optimizer.step()
+    memory, state = objective.model.remember(*BATCH.source)
+    logits, _, _ = objective.model.decoder.step(torch.tensor([BEGIN, BEGIN]), memory, state)
+    assert logits.softmax(-1)[:, 6].min() > 0.9
+
+
+def test_one_sample_has_no_baseline():
+    with pytest.raises(ValueError, match="samples: expected at least 2"):
+        objective_with(lambda drawn, expected: torch.zeros(2, 1), samples=1)
