@@ -12,7 +12,11 @@ REFERENCES = {
     "b": ["two men sit in a boat", "men in a red boat on water"],
     "c": ["a girl in a red dress", "a small girl jumps"],
 }
-CAPTIONS = {"a": "a dog is running on a beach", "b": "two men in a boat", "c": "a girl a girl a girl"}
+CAPTIONS = {
+    "a": "a dog is running on a beach",
+    "b": "two men in a boat",
+    "c": "a girl a girl a girl",
+}
 
 
 def test_it_equals_the_coco_metric():
