@@ -19,7 +19,8 @@ except ImportError:
 class Commands(click.Group):
     """The core's verbs, then the tasks' own commands, which are loaded when asked for.
 
-    A UserError ends any command with one line on stderr and the exit status 1.
+    Bad input, a file that can't be written or a missing package end any command with one line on
+    stderr and the exit status 1.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -52,12 +53,13 @@ class Commands(click.Group):
         try:
             return super().main(*args, **kwargs)
         except UserError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(1)
+            problem = str(error)
+        except OSError as error:  # a full disk, a folder that may not be written …
+            problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         except ModuleNotFoundError as error:
-            needed = f"this needs the package {error.name}: pip install 'attention-core[all]'"
-            click.echo(f"error: {needed}", err=True)
-            sys.exit(1)
+            problem = f"this needs the package {error.name}: pip install 'attention-core[all]'"
+        click.echo(f"error: {problem}", err=True)
+        sys.exit(1)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--lang", "language", default="en", show_default=True, help="The caption's language.")
+@click.option("--lang", "language", help="The caption's language  [default: the model's first]")
 @click.option("--beam", type=click.IntRange(1, 100), help="Beam width  [default: the model's]")
 @click.option(
     "--nbest",
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
 def caption(
     pictures: tuple[Path, ...],
-    language: str,
+    language: str | None,
     beam: int | None,
     nbest: int,
     as_json: bool,
@@ -61,6 +61,7 @@ def caption(
     from captioner.predictor import Captioner, shipped
 
     captioner = Captioner.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
+    language = language or captioner.languages[0]
     captioner.tokenizer.begin(language)  # an unknown language is told before anything is read
     failed = False
     for path in pictures:
