@@ -175,10 +175,9 @@ class CaptionLearner(Learner):
         )
 
     def _tokenizer(self) -> Tokenizer:
-        path = Path(self.recipe.out) / "tokenizer.model"
-        if self.recipe.self_critical:
-            path = Path(self.recipe.self_critical.start) / "tokenizer.model"
-        if path.exists() or self.recipe.self_critical:
+        critical = self.recipe.self_critical
+        path = Path(critical.start if critical else self.recipe.out) / "tokenizer.model"
+        if path.exists() or critical:
             return Tokenizer.load(path)
         text = [
             flickr8k.normalise(line, language)

@@ -35,11 +35,15 @@ MOST_FOR_TOKENIZER = 60_000  # pairs of each corpus, so that none outweighs the 
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """What to learn from. ``tatoeba`` is how many pairs of each language are drawn each epoch."""
+    """What to learn from: in each epoch so many pairs of each corpus and language, drawn anew,
+    and all of Tatoeba's that are short, as greetings and the like are.
+    """
 
     root: str = "data"
     languages: tuple[str, ...] = field(default=LANGUAGES, metadata={"choices": LANGUAGES})
+    multi30k: int = field(default=29_000, metadata={"min": 0})
     tatoeba: int = field(default=0, metadata={"min": 0})
+    short: int = field(default=0, metadata={"min": 0})  # tokens of the English side
     vocabulary: int = field(default=8000, metadata={"min": 300})
     longest: int = field(default=80, metadata={"min": 1})  # tokens; longer pairs are left out
     validation: int = field(default=200, metadata={"min": 1})  # sentences per corpus and language
@@ -52,6 +56,7 @@ class TranslateRecipe(Recipe):
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     search: SearchConfig = SearchConfig(max_length=400)
+    start: str | None = None  # a checkpoint to go on from, with its tokenizer
 
 
 class TranslateLearner(Learner):
@@ -78,13 +83,15 @@ class TranslateLearner(Learner):
         if not captions and not everyday:
             raise UserError("data: nothing to learn from for these languages: set data.tatoeba")
         self.tokenizer = self._tokenizer(captions + everyday)
-        self._captions = [pair for pairs in captions for pair in self._encoded(pairs)]
+        self._captions = [self._encoded(pairs) for pairs in captions]
         self._everyday = [self._encoded(pairs) for pairs in everyday]
-        everything = chain(self._captions, *self._everyday)
+        everything = chain(*self._captions, *self._everyday)
         self.pieces = pieces_of((target for _, target in everything), self.tokenizer)
         self._validation = self._validation_pairs()
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model, self.tokenizer.size)
+        if recipe.start:
+            checkpoint.load_into(self.model, checkpoint.read(recipe.start))
         self.objective = TeacherForcing(
             self.model,
             pad=self.tokenizer.pad,
@@ -93,12 +100,17 @@ class TranslateLearner(Learner):
         )
 
     def batches(self, epoch: int) -> Sequence[list[tuple[list[int], list[int]]]]:
+        data = self.recipe.data
         seed = self.recipe.seed * 1000 + epoch
         generator = np.random.default_rng(seed)
-        pairs = list(self._captions)
-        for everyday in self._everyday:
-            drawn = generator.permutation(len(everyday))[: self.recipe.data.tatoeba]
-            pairs += [everyday[i] for i in drawn]
+        pairs = []
+        for corpus in self._captions:
+            order = generator.permutation(len(corpus))
+            pairs += [corpus[i] for i in order[: data.multi30k]]
+        for corpus in self._everyday:
+            order = generator.permutation(len(corpus))
+            taken = np.union1d(order[: data.tatoeba], self._short(corpus))
+            pairs += [corpus[i] for i in taken]
         lengths = [max(len(source), len(target)) for source, target in pairs]
         return [
             [pairs[i] for i in batch]
@@ -140,9 +152,12 @@ class TranslateLearner(Learner):
             half=True,
         )
 
+    def _short(self, corpus: list[tuple[list[int], list[int]]]) -> list[int]:
+        return [i for i, (source, _) in enumerate(corpus) if len(source) <= self.recipe.data.short]
+
     def _tokenizer(self, corpus: list[list[Pair]]) -> Tokenizer:
-        path = Path(self.recipe.out) / "tokenizer.model"
-        if path.exists():
+        path = Path(self.recipe.start or self.recipe.out) / "tokenizer.model"
+        if path.exists() or self.recipe.start:
             return Tokenizer.load(path)
         data = self.recipe.data
         tokenizer = Tokenizer.train(
