@@ -44,10 +44,11 @@ def left(out, run):
     return weights, (out / "log.jsonl").read_text(), best
 
 
-def ended(out):
-    """What the run leaves when it is begun again and goes on to its end."""
+def ended(out, updates=None):
+    """What the run leaves when it is begun again and goes on to its end, in so many updates."""
     run = CopyLearner()
     train(run, CONFIG, out, seed=SEED)
+    assert updates is None or run.counts.get("update", 0) == updates
     return left(out, run)
 
 
@@ -73,7 +74,7 @@ def test_interrupted_in_an_update(update, whole, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         train(run, CONFIG, tmp_path, seed=SEED)
     assert run.counts["update"] == update  # which it finished
-    assert ended(tmp_path) == whole
+    assert ended(tmp_path, UPDATES - update) == whole
 
 
 def test_terminated_in_a_validation(whole, tmp_path):
@@ -86,7 +87,7 @@ def test_interrupted_again_and_again(whole, tmp_path):
     for _ in range(UPDATES):
         with pytest.raises(KeyboardInterrupt):
             train(stopping("update", 1, interrupt(signal.SIGINT)), CONFIG, tmp_path, seed=SEED)
-    assert ended(tmp_path) == whole
+    assert ended(tmp_path, 0) == whole
 
 
 def test_an_impatient_second_interrupt_is_a_kill(whole, tmp_path):
@@ -120,19 +121,20 @@ def test_killed(event, count, whole, tmp_path):
 
 
 def test_killed_while_the_state_is_written(whole, tmp_path, monkeypatch):
+    """The earlier state, of update 5, is there to go on from."""
+    save = torch.save
+
+    def half(state, path):
+        save(state, path)
+        if state["counters"]["update"] == 10:
+            path.write_bytes(path.read_bytes()[:1000])
+            raise Killed
+
     with monkeypatch.context() as patch:
-        moved = []
-
-        def replace(new, old):
-            if moved:
-                raise Killed
-            moved.append(os.rename(new, old))
-
-        patch.setattr(loop.os, "replace", replace)
+        patch.setattr(loop.torch, "save", half)
         with pytest.raises(Killed):
             train(CopyLearner(), CONFIG, tmp_path, seed=SEED)
-    (tmp_path / "state.pt.new").write_bytes(b"half")
-    assert ended(tmp_path) == whole
+    assert ended(tmp_path, UPDATES - 5) == whole
 
 
 def test_killed_in_the_middle_of_a_line_of_the_log(whole, tmp_path):

@@ -71,6 +71,19 @@ def test_bahdanau_attends_with_the_last_state():
     assert_close(logits, scored(decoder, torch.maximum(pairs[..., 0], pairs[..., 1])))
 
 
+@pytest.mark.parametrize("preset", ["bahdanau", "show_attend_tell", "spatial_attention"])
+def test_of_several_layers_the_top_one_attends_and_is_read_out(preset):
+    decoder = decoder_of(preset, layers=2)
+    memory, state = begun(decoder)
+    logits, after, weights = decoder.step(TOKENS, memory, state)
+    query = after.hidden[:, 1] if preset == "spatial_attention" else state.hidden[:, 1]
+    c, expected = attended(decoder, query, memory)
+    assert_close(weights, expected)
+    if preset == "spatial_attention":
+        features = decoder.readout(after.hidden[:, 1], c, decoder.embedding(TOKENS))
+        assert_close(logits, scored(decoder, features))
+
+
 @pytest.mark.parametrize("preset", ["luong", "luong_input_feeding"])
 def test_luong_attends_with_the_new_state(preset):
     decoder = decoder_of(preset)
