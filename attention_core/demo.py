@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from attention_core.errors import UserError
-from attention_core.tasks import load_tasks
+from attention_core.tasks import Task, load_tasks
 
 if TYPE_CHECKING:
     import gradio
@@ -38,16 +38,28 @@ def build() -> gradio.Blocks:
     import gradio
 
     page: gradio.Blocks
+    tabs = [(task.title, task.name, _drawn(task)) for task in load_tasks()]
     with gradio.Blocks(title="Attention", delete_cache=FORGET) as page:
         gradio.Markdown("# Attention\nWhat a recurrent decoder says, and where it looks.")
-        for task in load_tasks():
-            with gradio.Tab(task.title, id=task.name):
-                try:
-                    task.tab()
-                except Exception as error:
-                    print(f"warning: the tab of the task {task.name!r}: {error}", file=sys.stderr)
-                    gradio.Markdown(f"This tab can't be shown: {error}")
+        for title, name, tab in tabs:
+            with gradio.Tab(title, id=name):
+                tab.render()
     return page
+
+
+def _drawn(task: Task) -> gradio.Blocks:
+    """The task's tab, by itself so that a broken one leaves the others whole."""
+    import gradio
+
+    tab: gradio.Blocks
+    try:
+        with gradio.Blocks() as tab:
+            task.tab()
+    except Exception as error:
+        print(f"warning: the tab of the task {task.name!r}: {error}", file=sys.stderr)
+        with gradio.Blocks() as tab:
+            gradio.Markdown(f"This tab can't be shown: {error}")
+    return tab
 
 
 def launch(host: str, port: int) -> None:
@@ -68,15 +80,20 @@ def launch(host: str, port: int) -> None:
     page = build().queue(default_concurrency_limit=2, max_size=64)
     import gradio
 
-    _, url, _ = page.launch(
-        server_name=host,
-        server_port=port or None,
-        theme=gradio.themes.Default(font=("system-ui", "sans-serif")),
-        css=CSS,
-        show_error=True,
-        footer_links=["api", "settings"],
-        quiet=True,
-        prevent_thread_lock=True,
-    )
+    try:
+        _, url, _ = page.launch(
+            server_name=host,
+            server_port=port or None,
+            theme=gradio.themes.Default(font=("system-ui", "sans-serif")),
+            css=CSS,
+            show_error=True,
+            footer_links=["api", "settings"],
+            quiet=True,
+            prevent_thread_lock=True,
+        )
+    except Exception as error:  # gradio asks itself for its page, and may not get through
+        raise UserError(
+            f"the demo can't be reached at {host} ({error}): behind a proxy, set NO_PROXY={host}"
+        ) from error
     print(f"The demo is at {url} (Ctrl-C stops it)", flush=True)
     page.block_thread()

@@ -89,7 +89,7 @@ def tab() -> None:
     gr.on([button.click, text.submit], translate, inputs, outputs, api_name="translate")
     with examples:
         gr.Examples(
-            [[*example, None] for example in EXAMPLES],
+            [[english, to, None] for english, to in EXAMPLES if to in languages],
             inputs,
             outputs,
             translate,

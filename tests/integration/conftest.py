@@ -1,5 +1,6 @@
 """Miniature data and models: whole runs of the commands in seconds."""
 
+import gc
 import gzip
 import io
 import tarfile
@@ -34,6 +35,13 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def swept():
+    """Gradio leaves an event loop behind for each page: collected while that is no error."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +118,7 @@ out = "{out}"
 root = "{data}"
 languages = ["de", "zh"]
 tatoeba = 40
+short = 16
 vocabulary = 330
 validation = 3
 

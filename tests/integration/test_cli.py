@@ -1,0 +1,162 @@
+"""The command line itself: quick help, clear errors, good manners in a pipe."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import attention_core
+
+COMMAND = [sys.executable, "-m", "attention_core.cli"]
+HEAVY = ["torch", "gradio", "numpy", "PIL", "matplotlib", "rich", "sentencepiece", "safetensors"]
+
+
+def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    options = {"capture_output": True, "text": True, "timeout": 60, **options}
+    return subprocess.run([*COMMAND, *arguments], check=False, **options)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["tasks"], ["caption", "--help"], ["train", "--help"]]
+)
+def test_what_only_tells_imports_nothing_heavy(arguments):
+    code = (
+        "import sys\n"
+        "from attention_core.cli import main\n"
+        f"main({arguments}, standalone_mode=False)\n"
+        f"print(*set(sys.modules).intersection({HEAVY}), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout
+    assert done.stderr.strip() == ""
+
+
+def test_the_help_names_every_command():
+    result = attention_core("--help")
+    assert result.exit_code == 0
+    for name in ("caption", "translate", "train", "evaluate", "demo", "tasks"):
+        assert f"\n  {name} " in result.stdout
+
+
+def test_tasks_are_listed():
+    result = attention_core("tasks")
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [(line[0], line[1].split()[0]) for line in lines] == [
+        ("caption", "attention-core"),
+        ("translate", "attention-core"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"), [("captoin", "caption"), ("Translate", "translate"), ("trian", "train")]
+)
+def test_an_unknown_command_and_its_nearest(name, guess):
+    result = attention_core(name, "x")
+    assert (result.exit_code, result.stdout) == (1, "")
+    (error,) = result.stderr.splitlines()
+    assert error.startswith(f"error: unknown command '{name}'. Did you mean '{guess}'?")
+
+
+def test_a_missing_extra_says_what_to_install():
+    code = (
+        "import sys; sys.modules['PIL'] = None\n"
+        "from attention_core.cli import main; main(['caption', 'photo.jpg'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: this needs the package PIL: pip install 'attention-core[all]'\n"
+
+
+@pytest.mark.parametrize("name", ["runs/nothing/best", "nothing"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["evaluate", "{}"],
+        ["caption", "x.jpg", "--checkpoint", "{}"],
+        ["translate", "Hello.", "--to", "de", "--checkpoint", "{}"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_unknown_checkpoint(arguments, name):
+    result = attention_core(*[argument.format(name) for argument in arguments])
+    assert (result.exit_code, result.stdout) == (1, "")
+    (error,) = result.stderr.splitlines()
+    assert error.lower().startswith("error: no checkpoint") and name in error
+
+
+def test_a_pipe_may_close_early(trained):
+    checkpoint = trained("translate") / "best"
+    command = [*COMMAND, "translate", "--to", "de", "--checkpoint", str(checkpoint)]
+    pipe = f"yes '3 dogs play.' | head -500 | {' '.join(command)} | head -1"
+    done = subprocess.run(pipe, shell=True, capture_output=True, text=True, timeout=60, check=True)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stderr == ""
+
+
+def test_ctrl_c_is_no_traceback(trained):
+    checkpoint = str(trained("translate") / "best")
+    process = subprocess.Popen(
+        [*COMMAND, "translate", "--to", "de", "--checkpoint", checkpoint],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    process.stdin.write("3 dogs play.\n" * 64)
+    process.stdin.flush()
+    assert process.stdout.readline()  # it is at work, and waits for more
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode not in (0, None)
+    assert errors.strip() == "Aborted!"
+
+
+def test_no_standard_input_at_all():
+    code = "import os, sys; os.close(0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "-m", "attention_core.cli", "translate", "--to", "de"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "give a TEXT in quotes, or lines on standard input" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_real_process_fails_in_one_line(tmp_path):
+    done = run(
+        "caption", str(tmp_path / "nothing.jpg"), "--attention", str(tmp_path / "a" / "b.png")
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (error,) = done.stderr.splitlines()
+    assert error.startswith("error: can't draw ")
+
+
+def test_the_demo_tells_of_a_taken_port_and_stops_on_ctrl_c():
+    process = subprocess.Popen(
+        [*COMMAND, "demo", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line.startswith("The demo is at http://127.0.0.1:"), process.stderr.read()
+    port = line.split(":")[2].split("/")[0]
+    taken = run("demo", "--port", port)
+    assert (taken.returncode, taken.stdout) == (1, "")
+    (error,) = taken.stderr.splitlines()
+    assert error.startswith(f"error: can't listen on 127.0.0.1:{port} (Address already in use)")
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    _, errors = process.communicate(timeout=30)
+    assert time.monotonic() - began < 20
+    assert (process.returncode, errors) == (0, "")
