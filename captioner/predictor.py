@@ -68,7 +68,7 @@ class Captioner:
             recipe = from_dict(CaptionRecipe, saved.config)
             backbone = EfficientNetLite(recipe.encoder.backbone)
             model = build_model(recipe.model, tokenizer.size, backbone)
-        except UserError as error:
+        except (ValueError, RuntimeError) as error:  # sizes that no model can have, or no memory
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         return cls(model.eval(), tokenizer, recipe.search, recipe.encoder.size)

@@ -90,7 +90,7 @@ class Translator:
         try:
             recipe = from_dict(TranslateRecipe, saved.config)
             model = build_model(recipe.model, tokenizer.size)
-        except UserError as error:
+        except (ValueError, RuntimeError) as error:  # sizes that no model can have, or no memory
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         pieces = read_pieces(saved, tokenizer)

@@ -23,9 +23,9 @@ NAMES = {
 }
 LOOKED = "Where the model looked for each word"
 EXAMPLES = [
-    ["Cat chase mouse", "zh"],
+    ["Where is the train station?", "zh"],
+    ["A woman in a red coat is reading a book.", "fr"],
     ["A dog runs on the beach.", "de"],
-    ["Where is the train station?", "fr"],
     ["Two children are playing in the snow.", "cs"],
 ]
 

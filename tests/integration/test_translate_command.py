@@ -248,6 +248,15 @@ def test_a_config_of_another_version_tells_all_at_once(checkpoint, tmp_path):
         assert problem in result.stderr
 
 
+def test_a_config_of_a_model_that_cannot_be(checkpoint, tmp_path):
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    header = json.loads((copy / "config.json").read_text())
+    header["config"]["model"]["hidden"] = 10**12  # more than any memory holds
+    (copy / "config.json").write_text(json.dumps(header))
+    error = refused(attention_core("translate", HELLO, "--to", "de", "--checkpoint", copy))
+    assert f"{copy / 'config.json'} is damaged" in error
+
+
 def test_weights_of_another_shape(checkpoint, tmp_path):
     copy = shutil.copytree(checkpoint, tmp_path / "copy")
     weights = load_file(copy / "model.safetensors")
