@@ -15,7 +15,7 @@ find_python() {
 
 set_up() (
     cd "$root"
-    stamp=$({ pwd; cat pyproject.toml constraints.txt; } | cksum)
+    stamp=$({ pwd; cat pyproject.toml constraints.txt tests/reference/requirements.txt; } | cksum)
     if [ -x .venv/bin/python ] && [ "$stamp" = "$(cat .venv/stamp 2>/dev/null)" ]; then
         return
     fi
@@ -23,6 +23,7 @@ set_up() (
     echo "Setting up .venv with $python, once: this takes a few minutes." >&2
     "$python" -m venv --clear .venv
     .venv/bin/python -m pip install -qq -c constraints.txt -e '.[all]'
+    .venv/bin/python -m pip install -qq --no-deps -r tests/reference/requirements.txt
     echo "$stamp" >.venv/stamp
 )
 

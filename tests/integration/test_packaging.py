@@ -171,12 +171,15 @@ def run(*command: str | Path, **options) -> subprocess.CompletedProcess[str]:
     )
 
 
+PINS = ["pyproject.toml", "constraints.txt", "tests/reference/requirements.txt"]
+
 # Stands for Python: it makes a .venv whose programs are itself, and says what it was asked for.
 STUB = """#!/bin/sh
 case "$*" in
 "-c "*) ;;
 "-m venv "*) rm -rf .venv; mkdir -p .venv/bin
              cp "$0" .venv/bin/python; cp "$0" .venv/bin/attention-core ;;
+*" --no-deps "*) ;;
 "-m pip "*) echo "installed" >>log; [ ! -e fail ] ;;
 *) echo "${0##*/} $*" ;;
 esac
@@ -189,8 +192,9 @@ class Clone:
     def __init__(self, place: Path, python: str | None) -> None:
         self.root, self.bin = place / "a clone", place / "bin"
         shutil.copytree(ROOT / "scripts", self.root / "scripts")
-        for name in ("pyproject.toml", "constraints.txt"):
-            shutil.copy(ROOT / name, self.root)
+        for name in PINS:
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, self.root / name)
         self.bin.mkdir()
         for tool in ("cat", "cksum", "cp", "dirname", "mkdir", "rm"):
             (self.bin / tool).symlink_to(shutil.which(tool))
@@ -227,7 +231,7 @@ def test_an_interrupted_set_up_is_redone(tmp_path):
     assert clone.installations() == 2
 
 
-@pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
+@pytest.mark.parametrize("name", PINS)
 def test_a_changed_pin_is_installed(tmp_path, name):
     clone = Clone(tmp_path, "python3.11")
     clone.run("demo")
