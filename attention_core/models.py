@@ -8,17 +8,34 @@ from torch import Tensor, nn
 from attention_core.errors import UserError, nearest
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.decoder import RecurrentDecoder
-from attention_core.parts.readouts import AttentionalReadout, DeepReadout, HiddenReadout
+from attention_core.parts.readouts import (
+    AttentionalReadout,
+    DeepReadout,
+    FeedForwardReadout,
+    HiddenReadout,
+)
 from attention_core.parts.rnn import RecurrentStack
-from attention_core.parts.scorers import Additive, Bilinear
-from attention_core.parts.starts import CopyStart, PrefixStart, ProjectStart
+from attention_core.parts.scorers import Additive, Scorer, build_scorer
+from attention_core.parts.sentinel import VisualSentinel
+from attention_core.parts.starts import BridgeStart, CopyStart, PrefixStart, ProjectStart
 from attention_core.parts.types import DecoderState, Memory
+from attention_core.parts.windows import LocalMonotonic, LocalPredictive
 
 
 class Seq2Seq(nn.Module):
     """p(y | x) = Π_t p(y_t | y_<t, memory(x)): any encoder, one recurrent decoder.
 
     The encoder takes the tensors of a source and gives an ``Encoded``.
+
+    >>> import torch
+    >>> from attention_core import TextEncoder
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> decoder = build_decoder("bahdanau", sizes)
+    >>> model = Seq2Seq(TextEncoder(decoder.embedding, "gru", 3), decoder)
+    >>> tokens = torch.tensor([[3, 4, 5], [6, 0, 0]])
+    >>> memory, state = model.remember(tokens, tokens > 0)
+    >>> decoder(torch.tensor([[1, 7], [1, 8]]), memory, state)[0].shape
+    torch.Size([2, 2, 9])
     """
 
     def __init__(self, encoder: nn.Module, decoder: RecurrentDecoder) -> None:
@@ -35,7 +52,14 @@ class Seq2Seq(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class DecoderSizes:
-    """The sizes that a preset fills in; ``values`` and ``summary`` are the encoder's."""
+    """The sizes that a preset fills in, and what may be chosen in every preset.
+
+    ``values`` and ``summary`` are the encoder's sizes; ``scorer`` None is the preset's own.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=5, summary=5, attention=3)
+    >>> build_decoder("bahdanau", sizes).attention.scorer.energy
+    Linear(in_features=3, out_features=1, bias=False)
+    """
 
     vocabulary: int
     embedding: int
@@ -45,17 +69,62 @@ class DecoderSizes:
     attention: int
     layers: int = 1
     cell: str = "gru"
+    scorer: str | None = None
+    reach: int = 10  # of a local window, in positions to each side
     tied: bool = False
     dropout: float = 0.0
+    word_dropout: float = 0.0
+    variational: bool = False
+    normalised: bool = False
 
     def recurrence(self, *extra: int) -> RecurrentStack:
         """The stack that reads the token and the extra inputs of the given sizes."""
         inputs = self.embedding + sum(extra)
-        return RecurrentStack(self.cell, inputs, self.hidden, self.layers, self.dropout)
+        return RecurrentStack(
+            self.cell, inputs, self.hidden, self.layers, self.dropout, normalised=self.normalised
+        )
+
+    def compared_by(self, own: str) -> Scorer:
+        """The chosen scorer, or the preset's own."""
+        return build_scorer(self.scorer or own, self.hidden, self.values, self.attention)
+
+    def carried_over(self, recurrence: RecurrentStack) -> CopyStart | BridgeStart:
+        """From the encoder's final state, bridged where it has another size than the decoder's."""
+        if self.summary == self.hidden:
+            return CopyStart()
+        return BridgeStart(self.summary, self.layers, recurrence)
 
     def deep(self, context: int, *, maxout: bool) -> DeepReadout:
         """A deep readout, of the embedding's size so that it can be tied."""
         return DeepReadout(self.hidden, context, self.embedding, self.embedding, maxout=maxout)
+
+    def decoder(
+        self,
+        embedding: nn.Embedding,
+        recurrence: RecurrentStack,
+        start: nn.Module,
+        readout: nn.Module,
+        *,
+        before: Attention | FixedContext | None = None,
+        after: Attention | None = None,
+        sentinel: VisualSentinel | None = None,
+        feed: bool = False,
+    ) -> RecurrentDecoder:
+        """The decoder of those parts, with what every preset shares."""
+        return RecurrentDecoder(
+            embedding=embedding,
+            start=start,
+            recurrence=recurrence,
+            readout=readout,
+            before=before,
+            after=after,
+            sentinel=sentinel,
+            feed=feed,
+            tied=self.tied,
+            dropout=self.dropout,
+            word_dropout=self.word_dropout,
+            variational=self.variational,
+        )
 
 
 Preset = Callable[[DecoderSizes, nn.Embedding], RecurrentDecoder]
@@ -66,28 +135,17 @@ def sutskever(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
 
     Departure: the source is not reversed; a bidirectional encoder may stand in for that.
     """
-    return RecurrentDecoder(
-        embedding=embedding,
-        start=CopyStart(),
-        recurrence=sizes.recurrence(),
-        readout=HiddenReadout(sizes.hidden),
-        tied=sizes.tied,
-        dropout=sizes.dropout,
-    )
+    recurrence = sizes.recurrence()
+    start = sizes.carried_over(recurrence)
+    return sizes.decoder(embedding, recurrence, start, HiddenReadout(sizes.hidden))
 
 
 def cho(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
     """Cho et al. 2014, §2.2 and §A.1: the summary C at every step, deep maxout readout."""
     recurrence = sizes.recurrence(sizes.summary)
-    return RecurrentDecoder(
-        embedding=embedding,
-        start=ProjectStart(sizes.summary, recurrence),
-        recurrence=recurrence,
-        before=FixedContext(),
-        readout=sizes.deep(sizes.summary, maxout=True),
-        tied=sizes.tied,
-        dropout=sizes.dropout,
-    )
+    start = ProjectStart(sizes.summary, recurrence)
+    readout = sizes.deep(sizes.summary, maxout=True)
+    return sizes.decoder(embedding, recurrence, start, readout, before=FixedContext())
 
 
 def context_and_previous(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
@@ -96,15 +154,9 @@ def context_and_previous(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurr
     W [y; c] = W_y y + W_c c, so a joint matrix over both is that wiring.
     """
     recurrence = sizes.recurrence(sizes.summary)
-    return RecurrentDecoder(
-        embedding=embedding,
-        start=ProjectStart(sizes.summary, recurrence),
-        recurrence=recurrence,
-        before=FixedContext(),
-        readout=HiddenReadout(sizes.hidden),
-        tied=sizes.tied,
-        dropout=sizes.dropout,
-    )
+    start = ProjectStart(sizes.summary, recurrence)
+    readout = HiddenReadout(sizes.hidden)
+    return sizes.decoder(embedding, recurrence, start, readout, before=FixedContext())
 
 
 def bahdanau(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
@@ -112,30 +164,26 @@ def bahdanau(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
 
     Departure: the readout uses s_t where the paper has s_{t-1}.
     """
+    return _bahdanau(sizes, embedding, sizes.compared_by("additive"))
+
+
+def bahdanau_coverage(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
+    """Tu et al. 2016, §3.1.1: as ``bahdanau``, with the weights so far as an input to the scorer.
+
+    Departure: linguistic coverage without fertility. Raises UserError for a scorer other than
+    additive.
+    """
+    if sizes.scorer not in (None, "additive"):
+        raise UserError(f"scorer: expected 'additive', which takes coverage, got {sizes.scorer!r}")
+    scorer = Additive(sizes.hidden, sizes.values, sizes.attention, coverage=True)
+    return _bahdanau(sizes, embedding, scorer)
+
+
+def _bahdanau(sizes: DecoderSizes, embedding: nn.Embedding, scorer: Scorer) -> RecurrentDecoder:
     recurrence = sizes.recurrence(sizes.values)
-    return RecurrentDecoder(
-        embedding=embedding,
-        start=ProjectStart(sizes.summary, recurrence),
-        recurrence=recurrence,
-        before=Attention(Additive(sizes.hidden, sizes.values, sizes.attention)),
-        readout=sizes.deep(sizes.values, maxout=True),
-        tied=sizes.tied,
-        dropout=sizes.dropout,
-    )
-
-
-def _luong(sizes: DecoderSizes, embedding: nn.Embedding, feed: bool) -> RecurrentDecoder:
-    recurrence = sizes.recurrence(*([sizes.embedding] if feed else []))
-    return RecurrentDecoder(
-        embedding=embedding,
-        start=CopyStart(),
-        recurrence=recurrence,
-        after=Attention(Bilinear(sizes.hidden, sizes.values)),
-        readout=AttentionalReadout(sizes.hidden, sizes.values, sizes.embedding),
-        feed=feed,
-        tied=sizes.tied,
-        dropout=sizes.dropout,
-    )
+    start = ProjectStart(sizes.summary, recurrence)
+    readout = sizes.deep(sizes.values, maxout=True)
+    return sizes.decoder(embedding, recurrence, start, readout, before=Attention(scorer))
 
 
 def luong(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
@@ -143,7 +191,7 @@ def luong(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
 
     Departure: the readout has the embedding's size, so that it can be tied.
     """
-    return _luong(sizes, embedding, feed=False)
+    return _luong(sizes, embedding)
 
 
 def luong_input_feeding(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
@@ -151,16 +199,58 @@ def luong_input_feeding(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurre
     return _luong(sizes, embedding, feed=True)
 
 
+def luong_local_m(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
+    """Luong et al. 2015, §3.2: as ``luong``, within a window that moves by one with each step."""
+    return _luong(sizes, embedding, LocalMonotonic(sizes.reach))
+
+
+def luong_local_m_input_feeding(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
+    """Luong et al. 2015, §3.2 and §3.3: ``luong_local_m`` with the readout fed to the next step."""
+    return _luong(sizes, embedding, LocalMonotonic(sizes.reach), feed=True)
+
+
+def luong_local_p(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
+    """Luong et al. 2015, §3.2: as ``luong``, within a window whose centre is predicted."""
+    return _luong(sizes, embedding, LocalPredictive(sizes.hidden, sizes.attention, sizes.reach))
+
+
+def luong_local_p_input_feeding(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
+    """Luong et al. 2015, §3.2 and §3.3: ``luong_local_p`` with the readout fed to the next step."""
+    window = LocalPredictive(sizes.hidden, sizes.attention, sizes.reach)
+    return _luong(sizes, embedding, window, feed=True)
+
+
+def _luong(
+    sizes: DecoderSizes,
+    embedding: nn.Embedding,
+    window: LocalMonotonic | LocalPredictive | None = None,
+    *,
+    feed: bool = False,
+) -> RecurrentDecoder:
+    recurrence = sizes.recurrence(*([sizes.embedding] if feed else []))
+    after = Attention(sizes.compared_by("bilinear"), window=window)
+    readout = AttentionalReadout(sizes.hidden, sizes.values, sizes.embedding)
+    start = sizes.carried_over(recurrence)
+    return sizes.decoder(embedding, recurrence, start, readout, after=after, feed=feed)
+
+
+def feed_forward_output(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
+    """Attends with the new state s_t, and [s_t; c_t] goes to a feed-forward output layer.
+
+    Neubig 2017, "Neural Machine Translation and Sequence-to-sequence Models", §8; departures: GRU
+    by default, and a hidden layer between [s_t; c_t] and the vocabulary.
+    """
+    recurrence = sizes.recurrence()
+    start = ProjectStart(sizes.summary, recurrence)
+    readout = FeedForwardReadout(sizes.hidden, sizes.values, sizes.embedding)
+    after = Attention(sizes.compared_by("additive"))
+    return sizes.decoder(embedding, recurrence, start, readout, after=after)
+
+
 def show_and_tell(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
     """Vinyals et al. 2015, §3.1: the picture is read first, as if it were a word."""
-    return RecurrentDecoder(
-        embedding=embedding,
-        start=PrefixStart(sizes.summary, sizes.embedding),
-        recurrence=sizes.recurrence(),
-        readout=HiddenReadout(sizes.hidden),
-        tied=sizes.tied,
-        dropout=sizes.dropout,
-    )
+    start = PrefixStart(sizes.summary, sizes.embedding)
+    return sizes.decoder(embedding, sizes.recurrence(), start, HiddenReadout(sizes.hidden))
 
 
 def show_attend_tell(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
@@ -170,18 +260,10 @@ def show_attend_tell(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentD
     The doubly stochastic penalty is in the training objective.
     """
     recurrence = sizes.recurrence(sizes.values)
-    attention = Attention(
-        Additive(sizes.hidden, sizes.values, sizes.attention), gate=nn.Linear(sizes.hidden, 1)
-    )
-    return RecurrentDecoder(
-        embedding=embedding,
-        start=ProjectStart(sizes.summary, recurrence),
-        recurrence=recurrence,
-        before=attention,
-        readout=sizes.deep(sizes.values, maxout=False),
-        tied=sizes.tied,
-        dropout=sizes.dropout,
-    )
+    before = Attention(sizes.compared_by("additive"), gate=nn.Linear(sizes.hidden, 1))
+    start = ProjectStart(sizes.summary, recurrence)
+    readout = sizes.deep(sizes.values, maxout=False)
+    return sizes.decoder(embedding, recurrence, start, readout, before=before)
 
 
 def spatial_attention(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
@@ -191,15 +273,32 @@ def spatial_attention(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurrent
     through a deep readout.
     """
     recurrence = sizes.recurrence(sizes.summary)
-    return RecurrentDecoder(
-        embedding=embedding,
-        start=ProjectStart(sizes.summary, recurrence),
-        recurrence=recurrence,
+    return sizes.decoder(
+        embedding,
+        recurrence,
+        ProjectStart(sizes.summary, recurrence),
+        sizes.deep(sizes.values, maxout=False),
         before=FixedContext(),
-        after=Attention(Bilinear(sizes.hidden, sizes.values)),
-        readout=sizes.deep(sizes.values, maxout=False),
-        tied=sizes.tied,
-        dropout=sizes.dropout,
+        after=Attention(sizes.compared_by("bilinear")),
+    )
+
+
+def adaptive_attention(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
+    """Lu et al. 2017, §2.3: ``spatial_attention`` with a visual sentinel to look at instead.
+
+    The weights of a step sum to 1 - β. The score is the paper's, additive. Departure: [c; s; y]
+    goes through a deep readout.
+    """
+    recurrence = sizes.recurrence(sizes.summary)
+    scorer = sizes.compared_by("additive")
+    return sizes.decoder(
+        embedding,
+        recurrence,
+        ProjectStart(sizes.summary, recurrence),
+        sizes.deep(sizes.values, maxout=False),
+        before=FixedContext(),
+        after=Attention(scorer),
+        sentinel=VisualSentinel(recurrence.input_size, sizes.hidden, sizes.values, scorer.key_size),
     )
 
 
@@ -210,11 +309,18 @@ PRESETS: dict[str, Preset] = {
         cho,
         context_and_previous,
         bahdanau,
+        bahdanau_coverage,
         luong,
         luong_input_feeding,
+        luong_local_m,
+        luong_local_m_input_feeding,
+        luong_local_p,
+        luong_local_p_input_feeding,
+        feed_forward_output,
         show_and_tell,
         show_attend_tell,
         spatial_attention,
+        adaptive_attention,
     )
 }
 
@@ -222,7 +328,11 @@ PRESETS: dict[str, Preset] = {
 def build_decoder(preset: str, sizes: DecoderSizes) -> RecurrentDecoder:
     """The decoder of a preset, with its own embedding (normal, variance 1/E).
 
-    Raises UserError for an unknown name.
+    Raises UserError for an unknown name of a preset, cell or scorer, or sizes that don't fit.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=5, summary=5, attention=3)
+    >>> build_decoder("show_attend_tell", sizes).fused  # its attention comes before the RNN
+    False
     """
     embedding = nn.Embedding(sizes.vocabulary, sizes.embedding)
     nn.init.normal_(embedding.weight, std=sizes.embedding**-0.5)
@@ -230,7 +340,11 @@ def build_decoder(preset: str, sizes: DecoderSizes) -> RecurrentDecoder:
 
 
 def preset_named(name: str) -> Preset:
-    """The preset of that name. Raises UserError with the nearest match."""
+    """The preset of that name. Raises UserError with the nearest match.
+
+    >>> preset_named("luong").__doc__.split(":")[0]
+    'Luong et al. 2015, §3.1'
+    """
     if name not in PRESETS:
         raise UserError(f"unknown preset {name!r}.{nearest(name, PRESETS)}")
     return PRESETS[name]

@@ -1,11 +1,17 @@
 """One recurrent decoder, composed of parts, for every wiring of the literature."""
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attention_core.errors import UserError
 from attention_core.parts.attention import Attention, FixedContext
+from attention_core.parts.checks import check
+from attention_core.parts.dropout import WordDropout, dropped, sequence_mask
 from attention_core.parts.rnn import RecurrentStack
+from attention_core.parts.sentinel import VisualSentinel
 from attention_core.parts.types import DecoderState, Encoded, Memory, RecurrentState
 
 
@@ -14,14 +20,30 @@ class RecurrentDecoder(nn.Module):
     p(y_t) = softmax(W r_t + b).
 
     - ``before`` makes c_t from s_{t-1}, ahead of the RNN, and feeds it to the RNN and the readout.
-    - ``after`` makes c_t from s_t, behind the RNN, for the readout.
+    - ``after`` makes c_t from s_t, behind the RNN, for the readout; a ``sentinel`` is one more
+      candidate for it (Lu et al. 2017, §2.3).
     - ``feed`` gives the RNN the last readout r_{t-1} (input feeding, Luong et al. 2015, §3.3).
-    - ``tied`` scores words with the embedding matrix (Press and Wolf 2017); R must equal E.
+    - ``tied`` scores words with the embedding matrix (Press and Wolf 2017); R' must equal E.
+    - ``dropout`` acts on words, between layers, on the states and on the readout; ``variational``
+      draws it once for each sequence and drops the recurrent states too (Gal and Ghahramani 2016,
+      §4). ``word_dropout`` drops whole words.
 
-    Where neither attention comes before the RNN nor the readout is fed back, ``forward`` runs
-    the fused RNN over all steps at once; otherwise it steps. The numbers are the same.
+    Where a step needs nothing of the step before but the recurrent state, ``forward`` runs the
+    fused RNN over all steps at once and attends for all of them in one product; otherwise it
+    steps. The numbers are the same.
 
     Shapes: B sources, N rows per source, R = B·N rows, T steps, S source positions, W words.
+
+    >>> from attention_core import DecoderSizes, build_decoder
+    >>> decoder = build_decoder("luong", DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6,
+    ...                                               summary=6, attention=3))
+    >>> encoded = Encoded(torch.ones(2, 5, 6), torch.ones(2, 5, dtype=torch.bool),
+    ...                   torch.ones(2, 6), RecurrentState(torch.zeros(2, 1, 6)))
+    >>> memory = decoder.remember(encoded)
+    >>> state = decoder.begin(memory, encoded.final)
+    >>> logits, state, weights = decoder.step(torch.tensor([1, 1]), memory, state)
+    >>> logits.shape, weights.shape
+    (torch.Size([2, 9]), torch.Size([2, 5]))
     """
 
     def __init__(
@@ -33,23 +55,30 @@ class RecurrentDecoder(nn.Module):
         readout: nn.Module,
         before: Attention | FixedContext | None = None,
         after: Attention | None = None,
+        sentinel: VisualSentinel | None = None,
         feed: bool = False,
         tied: bool = False,
         dropout: float = 0.0,
+        word_dropout: float = 0.0,
+        variational: bool = False,
     ) -> None:
         super().__init__()
+        if sentinel is not None and after is None:
+            raise ValueError("sentinel: expected attention after the RNN to go with it, got none")
         self.embedding = embedding
         self.start = start
         self.recurrence = recurrence
         self.readout = readout
         self.before = before
         self.after = after
+        self.sentinel = sentinel
         self.feed = feed
         self.dropout = nn.Dropout(dropout)
-        self.fused = not feed and not isinstance(before, Attention)
+        self.words = WordDropout(word_dropout)
+        self.variational = variational
         size: int = readout.output_size  # type: ignore[assignment]
         if tied and size != embedding.embedding_dim:
-            raise ValueError(
+            raise UserError(
                 f"tied: expected a readout of the embedding's size {embedding.embedding_dim},"
                 f" got {size}"
             )
@@ -63,19 +92,31 @@ class RecurrentDecoder(nn.Module):
         """The attention, wherever it sits."""
         return self.before if isinstance(self.before, Attention) else self.after
 
+    @property
+    def covers(self) -> bool:
+        """Whether the attention is told what was looked at so far."""
+        return self.attention is not None and self.attention.scorer.coverage is not None
+
+    @property
+    def fused(self) -> bool:
+        """Whether all steps can be computed at once. A sentinel reads an LSTM's every cell."""
+        carried = self.sentinel is not None and self.recurrence.cell == "lstm"
+        return not (self.feed or isinstance(self.before, Attention) or self.covers or carried)
+
     def remember(self, encoded: Encoded) -> Memory:
         """The memory of a batch of sources, with the keys projected once.
 
-        Raises ValueError where ``valid`` is not a mask of the values' positions.
+        Raises ValueError where the parts of ``encoded`` don't fit each other or the scorer.
         """
-        expected = encoded.values.shape[:2]
-        if encoded.valid.dtype != torch.bool or encoded.valid.shape != expected:
-            raise ValueError(
-                f"encoded.valid: expected torch.bool of shape {tuple(expected)},"
-                f" got {encoded.valid.dtype} of shape {tuple(encoded.valid.shape)}"
-            )
+        check("encoded.values", encoded.values, None, None, None)
+        sources, positions, _ = encoded.values.shape
+        device = encoded.values.device
+        check("encoded.valid", encoded.valid, sources, positions, dtype=torch.bool, device=device)
+        check("encoded.summary", encoded.summary, sources, None, device=device)
+        compared = encoded.values if encoded.keys is None else encoded.keys
+        check("encoded.keys", compared, sources, positions, None, device=device)
         attention = self.attention
-        keys = None if attention is None else attention.scorer.project_keys(encoded.values)
+        keys = None if attention is None else attention.scorer.project_keys(compared)
         return Memory(encoded.values, keys, encoded.valid, encoded.summary)
 
     def begin(self, memory: Memory, final: RecurrentState | None) -> DecoderState:
@@ -84,14 +125,27 @@ class RecurrentDecoder(nn.Module):
         rows = state.hidden.size(0)
         feed = state.hidden.new_zeros(rows, self.readout.output_size) if self.feed else None
         position = torch.zeros(rows, dtype=torch.long, device=state.hidden.device)
-        return DecoderState(state.hidden, state.cell, feed, position)
+        coverage = None
+        if self.covers:
+            precision = torch.promote_types(memory.values.dtype, torch.float32)
+            coverage = torch.zeros_like(memory.valid, dtype=precision)
+        masks = None
+        if self.variational and self.training:
+            masks = sequence_mask(state.hidden, sum(self._spots), self.dropout.p)
+        return DecoderState(state.hidden, state.cell, feed, position, coverage, masks)
 
     def step(
         self, tokens: Tensor, memory: Memory, state: DecoderState
     ) -> tuple[Tensor, DecoderState, Tensor | None]:
-        """One token for each row: tokens (R,) -> logits (R, W), the next state, weights (R, S)."""
-        embedded = self.dropout(self.embedding(tokens))
-        features, state, weights = self._advance(embedded, memory, state)
+        """One token for each row: tokens (R,) -> logits (R, W), the next state, weights (R, S).
+
+        Raises ValueError for tokens that are not one index for each row of the state.
+        """
+        device = state.hidden.device
+        check("tokens", tokens, state.hidden.size(0), dtype=torch.long, device=device)
+        masks = self._masks(state)
+        embedded = dropped(self.words(self.embedding(tokens)), self.dropout, masks.embedded)
+        features, state, weights = self._advance(embedded, memory, state, masks)
         return self.vocabulary(features), state, weights
 
     def forward(
@@ -104,66 +158,133 @@ class RecurrentDecoder(nn.Module):
     def features(
         self, tokens: Tensor, memory: Memory, state: DecoderState
     ) -> tuple[Tensor, Tensor | None]:
-        """What ``forward`` scores the vocabulary with: tokens (R, T) -> (R, T, R'), weights."""
-        embedded = self.dropout(self.embedding(tokens))
+        """What ``forward`` scores the vocabulary with: tokens (R, T) -> (R, T, R'), weights.
+
+        Raises ValueError for tokens that are not a row of indices for each row of the state.
+        """
+        device = state.hidden.device
+        check("tokens", tokens, state.hidden.size(0), None, dtype=torch.long, device=device)
+        masks = self._masks(state)
+        embedded = dropped(self.words(self.embedding(tokens)), self.dropout, masks.embedded)
         if self.fused:
-            return self._all_at_once(embedded, memory, state)
+            return self._all_at_once(embedded, memory, state, masks)
         features, weights = [], []
         for t in range(tokens.size(1)):
-            feature, state, weight = self._advance(embedded[:, t], memory, state)
+            feature, state, weight = self._advance(embedded[:, t], memory, state, masks)
             features.append(feature)
             weights.append(weight)
         kept = [weight for weight in weights if weight is not None]
         return torch.stack(features, 1), torch.stack(kept, 1) if kept else None
 
-    def vocabulary(self, features: Tensor) -> Tensor:
-        """Logits (..., W) of readout features (..., R')."""
-        weight = self.embedding.weight if self.output is None else self.output
-        return F.linear(features, weight, self.bias)
+    def vocabulary(self, features: Tensor, words: Tensor | None = None) -> Tensor:
+        """Logits (..., W) of readout features (..., R'), or (..., n) of the given words (n,)."""
+        weight: Tensor = self.embedding.weight if self.output is None else self.output
+        bias: Tensor = self.bias
+        if words is not None:
+            weight, bias = weight[words], bias[words]
+        return F.linear(features, weight, bias)
 
     def _advance(
-        self, embedded: Tensor, memory: Memory, state: DecoderState
+        self, embedded: Tensor, memory: Memory, state: DecoderState, masks: "_Masks"
     ) -> tuple[Tensor, DecoderState, Tensor | None]:
-        context, weights = self._attend(self.before, state.hidden[:, -1], memory, state.position)
-        inputs = [x for x in (embedded, context, state.feed) if x is not None]
+        """One step: embedded (R, E) -> features (R, R'), the next state, weights (R, S)."""
+        last = state.hidden[:, -1]
+        where = memory, state.position, state.coverage
+        context, weights = self._attend(self.before, last, *where)
+        inputs = torch.cat([x for x in (embedded, context, state.feed) if x is not None], -1)
         recurrent = self.recurrence.step(
-            torch.cat(inputs, -1), RecurrentState(state.hidden, state.cell)
+            inputs, RecurrentState(state.hidden, state.cell), masks.recurrence
         )
         top = recurrent.hidden[:, -1]
         if self.after is not None:
-            context, weights = self._attend(self.after, top, memory, state.position)
-        features = self.dropout(self.readout(self.dropout(top), context, embedded))
+            carried = top if recurrent.cell is None else torch.tanh(recurrent.cell[:, -1])
+            context, weights = self._attend(self.after, top, *where, (inputs, last, carried))
+        features = self._read(top, context, embedded, masks)
+        covered = state.coverage
+        if covered is not None and weights is not None:
+            covered = covered + weights
         state = DecoderState(
             recurrent.hidden,
             recurrent.cell,
             features if self.feed else None,
             state.position + 1,
+            covered,
+            state.masks,
         )
         return features, state, weights
 
     def _all_at_once(
-        self, embedded: Tensor, memory: Memory, state: DecoderState
+        self, embedded: Tensor, memory: Memory, state: DecoderState, masks: "_Masks"
     ) -> tuple[Tensor, Tensor | None]:
+        """All steps: embedded (R, T, E) -> features (R, T, R'), weights (R, T, S)."""
         steps = torch.arange(embedded.size(1), device=embedded.device)
         position = state.position[:, None] + steps
-        context, weights = self._attend(self.before, embedded, memory, position)
+        context, weights = self._attend(self.before, embedded, memory, position, None)
         inputs = embedded if context is None else torch.cat([embedded, context], -1)
-        top, _ = self.recurrence(inputs, RecurrentState(state.hidden, state.cell))
+        before = RecurrentState(state.hidden, state.cell)
+        top, _ = self.recurrence(inputs, before, masks.recurrence)
         if self.after is not None:
-            context, weights = self._attend(self.after, top, memory, position)
-        return self.dropout(self.readout(self.dropout(top), context, embedded)), weights
+            last = torch.cat([state.hidden[:, -1:], top[:, :-1]], 1)
+            context, weights = self._attend(
+                self.after, top, memory, position, None, (inputs, last, top)
+            )
+        return self._read(top, context, embedded, masks), weights
 
-    @staticmethod
+    def _read(
+        self, top: Tensor, context: Tensor | None, embedded: Tensor, masks: "_Masks"
+    ) -> Tensor:
+        top = dropped(top, self.dropout, masks.top)
+        return dropped(self.readout(top, context, embedded), self.dropout, masks.readout)
+
     def _attend(
-        part: Attention | FixedContext | None, query: Tensor, memory: Memory, position: Tensor
+        self,
+        part: Attention | FixedContext | None,
+        query: Tensor,
+        memory: Memory,
+        position: Tensor,
+        coverage: Tensor | None,
+        watched: tuple[Tensor, Tensor, Tensor] | None = None,
     ) -> tuple[Tensor | None, Tensor | None]:
-        """Queries (R, ..., Q) are put side by side per source, and their answers back in rows."""
+        """Queries (R, ..., Q) are put side by side per source, and their answers back in rows.
+
+        ``watched`` is what a sentinel is made of.
+        """
         if part is None:
             return None, None
         sources = memory.valid.size(0)
         rows = query.shape[:-1]
-        context, weights = part(
-            query.reshape(sources, -1, query.size(-1)), memory, position.reshape(sources, -1)
-        )
-        context = context.reshape(*rows, -1)
-        return context, None if weights is None else weights.reshape(*rows, -1)
+        each = rows.numel() // max(sources, 1)
+
+        def per_source(x: Tensor) -> Tensor:
+            return x.reshape(sources, each, x.size(-1))
+
+        asked = per_source(query), memory, position.reshape(sources, each)
+        if isinstance(part, FixedContext):
+            context, weights = part(*asked)
+        else:
+            sentinel = None
+            if self.sentinel is not None and watched is not None:
+                sentinel = self.sentinel(*map(per_source, watched))
+            covered = None if coverage is None else per_source(coverage)
+            context, weights = part(*asked, covered, sentinel)
+        context = context.reshape(*rows, context.size(-1))
+        return context, None if weights is None else weights.reshape(*rows, weights.size(-1))
+
+    @property
+    def _spots(self) -> tuple[int, int, int, int]:
+        """The sizes of what variational dropout multiplies: the fields of ``_Masks``."""
+        stack = self.recurrence
+        size: int = self.readout.output_size  # type: ignore[assignment]
+        return self.embedding.embedding_dim, stack.masks_size, stack.hidden_size, size
+
+    def _masks(self, state: DecoderState) -> "_Masks":
+        return _Masks() if state.masks is None else _Masks(*state.masks.split(self._spots, 1))
+
+
+class _Masks(NamedTuple):
+    """Where dropout acts, with the mask of each row's sequence; without masks it is drawn anew."""
+
+    embedded: Tensor | None = None  # (R, E)
+    recurrence: Tensor | None = None  # (R, masks_size)
+    top: Tensor | None = None  # (R, H)
+    readout: Tensor | None = None  # (R, R')

@@ -4,13 +4,19 @@ import torch
 from torch import Tensor, nn
 
 from attention_core.errors import UserError, nearest
+from attention_core.parts.cells import NormalisedGRUCell, NormalisedLSTMCell, NormalisedTanhCell
+from attention_core.parts.dropout import dropped, sequence_mask
 from attention_core.parts.types import RecurrentState
 
 CELLS = {"gru": nn.GRUCell, "lstm": nn.LSTMCell, "tanh": nn.RNNCell}
+NORMALISED = {"gru": NormalisedGRUCell, "lstm": NormalisedLSTMCell, "tanh": NormalisedTanhCell}
 
 
 def check_cell(cell: str) -> None:
-    """Raises UserError for an unknown cell name."""
+    """Raises UserError for an unknown cell name.
+
+    >>> check_cell("gru")
+    """
     if cell not in CELLS:
         raise UserError(f"unknown cell {cell!r}.{nearest(cell, CELLS)}")
 
@@ -19,43 +25,75 @@ class RecurrentStack(nn.Module):
     """L layers of GRU, LSTM or plain tanh cells, by one step or over a whole sequence.
 
     ``step`` takes one input (R, I); ``forward`` takes all T of them (R, T, I) through torch's
-    fused kernel. Both use the same weights and give the same numbers. Dropout acts between layers.
+    fused kernel. Both use the same weights and give the same numbers. Dropout acts between layers;
+    given ``masks`` (R, ``masks_size``), it is variational: the masks of a sequence multiply what
+    goes between layers and the states before each step, the same at every step (Gal and Ghahramani
+    2016, §4). ``normalised`` cells are layer-normalised (Ba et al. 2016). Those two step.
+
+    >>> stack = RecurrentStack("gru", input_size=3, hidden_size=5, layers=2)
+    >>> outputs, last = stack(torch.ones(4, 6, 3), stack.zeros(torch.ones(4, 3)))
+    >>> outputs.shape, last.hidden.shape
+    (torch.Size([4, 6, 5]), torch.Size([4, 2, 5]))
     """
 
     def __init__(
-        self, cell: str, input_size: int, hidden_size: int, layers: int = 1, dropout: float = 0.0
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        layers: int = 1,
+        dropout: float = 0.0,
+        *,
+        normalised: bool = False,
     ) -> None:
         super().__init__()
         check_cell(cell)
         self.cell = cell
+        self.input_size = input_size
         self.hidden_size = hidden_size
         self.layers = layers
+        self.normalised = normalised
         self.dropout = nn.Dropout(dropout)
+        self.masks_size = (2 * layers - 1) * hidden_size  # the layers' states, then between them
         sizes = [input_size] + [hidden_size] * (layers - 1)
-        self.cells = nn.ModuleList(CELLS[cell](size, hidden_size) for size in sizes)
+        kind = (NORMALISED if normalised else CELLS)[cell]
+        self.cells = nn.ModuleList(kind(size, hidden_size) for size in sizes)
 
     def zeros(self, like: Tensor) -> RecurrentState:
         """The all-zero state for as many rows as ``like`` has, on its device and dtype."""
         hidden = like.new_zeros(like.size(0), self.layers, self.hidden_size)
         return RecurrentState(hidden, torch.zeros_like(hidden) if self.cell == "lstm" else None)
 
-    def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
+    def masks(self, like: Tensor) -> Tensor:
+        """Masks of variational dropout for as many sequences as ``like`` has rows."""
+        return sequence_mask(like, self.masks_size, self.dropout.p)
+
+    def step(
+        self, inputs: Tensor, state: RecurrentState, masks: Tensor | None = None
+    ) -> RecurrentState:
         """One step: inputs (R, I) -> the next state; its top layer is ``hidden[:, -1]``."""
+        each = [None] * (2 * self.layers) if masks is None else masks.split(self.hidden_size, 1)
         hidden: list[Tensor] = []
         memory: list[Tensor] = []
         for layer, cell in enumerate(self.cells):
             if layer:
-                inputs = self.dropout(inputs)
+                inputs = dropped(inputs, self.dropout, each[self.layers + layer - 1])
+            before, mask = state.hidden[:, layer], each[layer]
+            before = before if mask is None else before * mask
             if state.cell is None:
-                inputs = cell(inputs, state.hidden[:, layer])
+                inputs = cell(inputs, before)
             else:
-                inputs, carried = cell(inputs, (state.hidden[:, layer], state.cell[:, layer]))
+                inputs, carried = cell(inputs, (before, state.cell[:, layer]))
                 memory.append(carried)
             hidden.append(inputs)
         return RecurrentState(torch.stack(hidden, 1), torch.stack(memory, 1) if memory else None)
 
-    def forward(self, inputs: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
+    def forward(
+        self, inputs: Tensor, state: RecurrentState, masks: Tensor | None = None
+    ) -> tuple[Tensor, RecurrentState]:
         """All steps: inputs (R, T, I) -> top-layer outputs (R, T, H) and the last state."""
+        if self.normalised or masks is not None:
+            return self._stepped(inputs, state, masks)
         # As the kernels take them: weight_ih, weight_hh, bias_ih, bias_hh of each layer.
         weights: list[Tensor] = list(self.cells.parameters())
         hidden = state.hidden.transpose(0, 1).contiguous()
@@ -67,3 +105,12 @@ class RecurrentStack(nn.Module):
         kernel = torch.gru if self.cell == "gru" else torch.rnn_tanh
         outputs, hidden = kernel(inputs, hidden, *options)
         return outputs, RecurrentState(hidden.transpose(0, 1))
+
+    def _stepped(
+        self, inputs: Tensor, state: RecurrentState, masks: Tensor | None
+    ) -> tuple[Tensor, RecurrentState]:
+        outputs = [inputs.new_zeros(inputs.size(0), 0, self.hidden_size)]
+        for each in inputs.unbind(1):
+            state = self.step(each, state, masks)
+            outputs.append(state.hidden[:, -1:])
+        return torch.cat(outputs, 1), state

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from attention_core.errors import UserError
 from attention_core.parts.rnn import RecurrentStack
 from attention_core.parts.types import RecurrentState
 
@@ -10,26 +11,60 @@ from attention_core.parts.types import RecurrentState
 class CopyStart(nn.Module):
     """s_0 = the encoder's final state. Sutskever et al. 2014, §2; Luong et al. 2015, §2.
 
-    Raises ValueError where it has another shape or is another kind of cell's.
+    Raises UserError where it has another shape or is another kind of cell's.
+
+    >>> final = RecurrentState(torch.ones(2, 1, 5))
+    >>> CopyStart()(torch.zeros(2, 3), final, RecurrentStack("gru", 4, 5)) is final
+    True
     """
 
     def forward(
         self, summary: Tensor, final: RecurrentState | None, recurrence: RecurrentStack
     ) -> RecurrentState:
-        expected = (summary.size(0), recurrence.layers, recurrence.hidden_size)
-        if final is None or final.hidden.shape != expected:
-            shape = None if final is None else tuple(final.hidden.shape)
-            raise ValueError(f"final.hidden: expected {expected} to copy, got {shape}")
-        if (final.cell is not None) != (recurrence.cell == "lstm"):
-            given = "None" if final.cell is None else "an LSTM's"
-            raise ValueError(f"final.cell: expected that of cell {recurrence.cell!r}, got {given}")
-        return final
+        size = recurrence.hidden_size
+        return _checked(final, (summary.size(0), recurrence.layers, size), recurrence, "copy")
+
+
+class BridgeStart(nn.Module):
+    """s_0 = tanh(W [f¹; …; f^L] + b) of the encoder's final states f, and its cells likewise.
+
+    The learned bridge between an encoder and a decoder of other sizes; in each, the state of every
+    layer is a function of those of all of the encoder's. Raises UserError as ``CopyStart`` does.
+
+    >>> start = BridgeStart(final_size=6, final_layers=1, recurrence=RecurrentStack("gru", 4, 5, 2))
+    >>> final = RecurrentState(torch.zeros(3, 1, 6))
+    >>> start(torch.zeros(3, 6), final, RecurrentStack("gru", 4, 5, 2)).hidden.shape
+    torch.Size([3, 2, 5])
+    """
+
+    def __init__(self, final_size: int, final_layers: int, recurrence: RecurrentStack) -> None:
+        super().__init__()
+        self.final = (final_layers, final_size)
+        sizes = final_layers * final_size, recurrence.layers * recurrence.hidden_size
+        self.hidden = nn.Linear(*sizes)
+        self.cell = nn.Linear(*sizes) if recurrence.cell == "lstm" else None
+
+    def forward(
+        self, summary: Tensor, final: RecurrentState | None, recurrence: RecurrentStack
+    ) -> RecurrentState:
+        final = _checked(final, (summary.size(0), *self.final), recurrence, "bridge")
+        shape = (recurrence.layers, recurrence.hidden_size)
+        hidden = torch.tanh(self.hidden(final.hidden.flatten(1))).unflatten(1, shape)
+        if self.cell is None or final.cell is None:
+            return RecurrentState(hidden)
+        return RecurrentState(
+            hidden, torch.tanh(self.cell(final.cell.flatten(1))).unflatten(1, shape)
+        )
 
 
 class ProjectStart(nn.Module):
     """s_0 = tanh(W · summary + b), for each layer (and cell) its own W.
 
     Bahdanau et al. 2014, §A.2.2; Xu et al. 2015, §3.1.2 with the mean feature as the summary.
+
+    >>> recurrence = RecurrentStack("lstm", 4, 5, layers=2)
+    >>> ProjectStart(3, recurrence)(torch.zeros(7, 3), None, recurrence).cell.shape
+    torch.Size([7, 2, 5])
     """
 
     def __init__(self, summary_size: int, recurrence: RecurrentStack) -> None:
@@ -48,7 +83,12 @@ class ProjectStart(nn.Module):
 
 
 class PrefixStart(nn.Module):
-    """s_0 = RNN(W · summary, 0): the source is read as a first word. Vinyals et al. 2015, §3.1."""
+    """s_0 = RNN(W · summary, 0): the source is read as a first word. Vinyals et al. 2015, §3.1.
+
+    >>> recurrence = RecurrentStack("gru", 4, 5)
+    >>> PrefixStart(3, input_size=4)(torch.ones(2, 3), None, recurrence).hidden.shape
+    torch.Size([2, 1, 5])
+    """
 
     def __init__(self, summary_size: int, input_size: int) -> None:
         super().__init__()
@@ -58,3 +98,19 @@ class PrefixStart(nn.Module):
         self, summary: Tensor, final: RecurrentState | None, recurrence: RecurrentStack
     ) -> RecurrentState:
         return recurrence.step(self.project(summary), recurrence.zeros(summary))
+
+
+def _checked(
+    final: RecurrentState | None,
+    expected: tuple[int, int, int],
+    recurrence: RecurrentStack,
+    verb: str,
+) -> RecurrentState:
+    """The encoder's final state, if it is of that shape and the right kind of cell."""
+    if final is None or final.hidden.shape != expected:
+        shape = None if final is None else tuple(final.hidden.shape)
+        raise UserError(f"final.hidden: expected {expected} to {verb}, got {shape}")
+    if (final.cell is not None) != (recurrence.cell == "lstm"):
+        given = "None" if final.cell is None else "an LSTM's"
+        raise UserError(f"final.cell: expected that of cell {recurrence.cell!r}, got {given}")
+    return final

@@ -1,7 +1,7 @@
 """The seam: what an encoder gives, what a decoder remembers, and what it carries.
 
-Shapes: B sources, N rows decoded per source, S source positions, V value size, K key size,
-C summary size, L layers, H hidden size. Batch first; ``valid`` is True on real positions.
+Shapes: B sources, N rows decoded per source, R = B·N, S source positions, V value size, K key
+size, C summary size, L layers, H hidden size. Batch first; ``valid`` is True on real positions.
 """
 
 from typing import NamedTuple
@@ -11,23 +11,34 @@ from torch import Tensor
 
 
 class RecurrentState(NamedTuple):
-    """State of a recurrent stack, one row per sequence."""
+    """State of a recurrent stack, one row per sequence.
+
+    >>> RecurrentState(torch.zeros(2, 1, 8)).cell is None  # a GRU's: an LSTM has a cell too
+    True
+    """
 
     hidden: Tensor  # (rows, L, H)
     cell: Tensor | None = None  # (rows, L, H), LSTM only
 
 
 class Encoded(NamedTuple):
-    """What an encoder makes of a batch of sources."""
+    """What an encoder makes of a batch of sources.
+
+    >>> Encoded(torch.zeros(2, 3, 8), torch.ones(2, 3, dtype=torch.bool), torch.zeros(2, 8)).keys
+    """
 
     values: Tensor  # (B, S, V)
     valid: Tensor  # (B, S) bool
     summary: Tensor  # (B, C) the source as one vector
     final: RecurrentState | None = None  # the encoder's last state, where it has one
+    keys: Tensor | None = None  # (B, S, K') what queries are compared with; None: the values
 
 
 class Memory(NamedTuple):
-    """What a decoder attends to: made once per source, never tiled per row."""
+    """What a decoder attends to: made once per source, never tiled per row.
+
+    >>> Memory(torch.zeros(2, 3, 8), None, torch.ones(2, 3, dtype=torch.bool), torch.zeros(2, 8))[1]
+    """
 
     values: Tensor  # (B, S, V)
     keys: Tensor | None  # (B, S, K), None without attention
@@ -36,12 +47,19 @@ class Memory(NamedTuple):
 
 
 class DecoderState(NamedTuple):
-    """All that a decoder carries from one step to the next; every leaf has B·N rows."""
+    """All that a decoder carries from one step to the next; every leaf has R rows.
 
-    hidden: Tensor  # (B·N, L, H)
-    cell: Tensor | None  # (B·N, L, H), LSTM only
-    feed: Tensor | None  # (B·N, R) last readout, with input feeding only
-    position: Tensor  # (B·N,) number of tokens read so far
+    >>> state = DecoderState(torch.tensor([[[1.0]], [[2.0]]]), None, None, torch.tensor([0, 0]))
+    >>> state.repeated(2).hidden.flatten().tolist()
+    [1.0, 1.0, 2.0, 2.0]
+    """
+
+    hidden: Tensor  # (R, L, H)
+    cell: Tensor | None  # (R, L, H), LSTM only
+    feed: Tensor | None  # (R, R') last readout, with input feeding only
+    position: Tensor  # (R,) number of tokens read so far
+    coverage: Tensor | None = None  # (R, S) sum of the weights so far, with coverage only
+    masks: Tensor | None = None  # (R, F) dropout of the whole sequence, variational training only
 
     def rows(self, index: Tensor) -> "DecoderState":
         """The state of the given rows, in their order: beam reordering is this and no more."""

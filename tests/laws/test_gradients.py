@@ -35,7 +35,7 @@ def test_gradcheck_of_step(preset, cell):
             {f"decoder.{name}": weight for name, weight in weights.items()},
             (torch.tensor([3, 4]), memory, state),
         )
-        found = (logits, state.hidden, state.cell, state.feed, looked)
+        found = (logits, state.hidden, state.cell, state.feed, state.coverage, looked)
         return tuple(x for x in found if x is not None)
 
     assert gradcheck(step, (*leaves.values(), *parameters.values()), fast_mode=True)

@@ -6,7 +6,14 @@ from torch.testing import assert_close
 from attention_core.models import PRESETS
 from attention_core.parts.types import Memory
 
-STEPPED = {"bahdanau", "luong_input_feeding", "show_attend_tell"}
+STEPPED = {
+    "bahdanau",
+    "bahdanau_coverage",
+    "luong_input_feeding",
+    "luong_local_m_input_feeding",
+    "luong_local_p_input_feeding",
+    "show_attend_tell",
+}
 
 
 @every_model

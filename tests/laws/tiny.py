@@ -1,6 +1,6 @@
 """Tiny models with large random weights, for the laws to be tried on."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -13,14 +13,21 @@ from attention_core.parts.rnn import CELLS
 from attention_core.parts.types import DecoderState, Memory
 
 PAD, BEGIN, END, WORDS = 0, 1, 2, 7
-COPYING = ("sutskever", "luong", "luong_input_feeding")  # the encoder's size is the decoder's
+COPYING = ("sutskever", "luong", "luong_local_m")  # here the encoder's size is the decoder's
+PARTLY = (
+    "luong_local_p",
+    "luong_local_p_input_feeding",
+    "adaptive_attention",
+)  # weights sum to < 1
 
 every_model = pytest.mark.parametrize(
     ("preset", "cell"), [(preset, cell) for preset in PRESETS for cell in CELLS]
 )
 
 
-def tiny_model(preset: str, cell: str, *, layers: int = 1, words: int = WORDS) -> Seq2Seq:
+def tiny_model(
+    preset: str, cell: str, *, layers: int = 1, words: int = WORDS, **changes: Any
+) -> Seq2Seq:
     """A model whose sizes differ wherever they may, so that no mix-up goes unseen."""
     sizes = DecoderSizes(
         vocabulary=words,
@@ -31,9 +38,12 @@ def tiny_model(preset: str, cell: str, *, layers: int = 1, words: int = WORDS) -
         attention=3,
         layers=layers,
         cell=cell,
+        reach=1,
+        **changes,
     )
     decoder = build_decoder(preset, sizes)
-    model = Seq2Seq(TextEncoder(decoder.embedding, cell, 3, layers=layers), decoder)
+    same = {name: changes[name] for name in ("normalised", "variational") if name in changes}
+    model = Seq2Seq(TextEncoder(decoder.embedding, cell, 3, layers=layers, **same), decoder)
     generator = torch.Generator().manual_seed(len(preset) + layers)
     with torch.no_grad():
         for weight in model.parameters():
