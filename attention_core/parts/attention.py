@@ -6,6 +6,7 @@ Both answer ``(query (B, M, Q), memory, position (B, M)) -> context (B, M, V), w
 import torch
 from torch import Tensor, nn
 
+from attention_core.parts.checks import check
 from attention_core.parts.masks import masked_softmax
 from attention_core.parts.scorers import Scorer
 from attention_core.parts.sentinel import Sentinel
@@ -21,7 +22,8 @@ class Attention(nn.Module):
     et al. 2015, §4.2.1. A sentinel takes its part β of the softmax, so that the weights sum to
     1 - β, and β times its value is added to c: Lu et al. 2017, §2.3, eq. 11 to 13.
 
-    Raises ValueError for a memory without keys, or without the coverage that the scorer takes.
+    Raises ValueError for a query of the wrong shape, a memory without keys, or where the coverage
+    that the scorer takes is missing.
 
     >>> from attention_core import Dot
     >>> attention = Attention(Dot(2, 2))
@@ -53,6 +55,7 @@ class Attention(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         if memory.keys is None:
             raise ValueError("memory.keys: expected (B, S, K), got None: use decoder.remember")
+        check("query", query, memory.valid.size(0), None, self.scorer.query_size)
         if self.scorer.coverage is None:
             scores = self.scorer(query, memory.keys)
         elif coverage is None:

@@ -1,5 +1,6 @@
 """One recurrent decoder, composed of parts, for every wiring of the literature."""
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -113,10 +114,13 @@ class RecurrentDecoder(nn.Module):
         device = encoded.values.device
         check("encoded.valid", encoded.valid, sources, positions, dtype=torch.bool, device=device)
         check("encoded.summary", encoded.summary, sources, None, device=device)
-        compared = encoded.values if encoded.keys is None else encoded.keys
-        check("encoded.keys", compared, sources, positions, None, device=device)
-        attention = self.attention
-        keys = None if attention is None else attention.scorer.project_keys(compared)
+        keys = None
+        if self.attention is not None:
+            scorer = self.attention.scorer
+            name = "encoded.values" if encoded.keys is None else "encoded.keys"
+            keys = encoded.values if encoded.keys is None else encoded.keys
+            check(name, keys, sources, positions, scorer.value_size, device=device)
+            keys = scorer.project_keys(keys)
         return Memory(encoded.values, keys, encoded.valid, encoded.summary)
 
     def begin(self, memory: Memory, final: RecurrentState | None) -> DecoderState:
@@ -253,7 +257,7 @@ class RecurrentDecoder(nn.Module):
             return None, None
         sources = memory.valid.size(0)
         rows = query.shape[:-1]
-        each = rows.numel() // max(sources, 1)
+        each = math.prod(rows) // max(sources, 1)
 
         def per_source(x: Tensor) -> Tensor:
             return x.reshape(sources, each, x.size(-1))

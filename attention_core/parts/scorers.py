@@ -19,12 +19,15 @@ from attention_core.errors import UserError, nearest
 class Scorer(nn.Module):
     """A compatibility function e(query, key).
 
-    >>> Scorer(key_size=4).project_keys(torch.ones(1, 2, 4)).shape  # by default they are the keys
+    >>> scorer = Scorer(query_size=4, value_size=4, key_size=4)
+    >>> scorer.project_keys(torch.ones(1, 2, 4)).shape  # unless projected, the values are the keys
     torch.Size([1, 2, 4])
     """
 
-    def __init__(self, key_size: int) -> None:
+    def __init__(self, query_size: int, value_size: int, key_size: int) -> None:
         super().__init__()
+        self.query_size = query_size  # Q
+        self.value_size = value_size  # of what the keys are projections of
         self.key_size = key_size  # K
         self.coverage: nn.Linear | None = None  # where set, ``forward`` takes the coverage so far
 
@@ -42,7 +45,7 @@ class Dot(Scorer):
     """
 
     def __init__(self, query_size: int, value_size: int) -> None:
-        super().__init__(value_size)
+        super().__init__(query_size, value_size, value_size)
         _agree("dot", query_size, value_size)
 
     def forward(self, query: Tensor, keys: Tensor) -> Tensor:
@@ -58,7 +61,7 @@ class ScaledDot(Scorer):
     """
 
     def __init__(self, query_size: int, value_size: int, key_size: int) -> None:
-        super().__init__(key_size)
+        super().__init__(query_size, value_size, key_size)
         self.query = nn.Linear(query_size, key_size, bias=False)
         self.key = nn.Linear(value_size, key_size, bias=False)
         self.scale = 1 / math.sqrt(key_size)
@@ -81,7 +84,7 @@ class Bilinear(Scorer):
     """
 
     def __init__(self, query_size: int, value_size: int) -> None:
-        super().__init__(query_size)
+        super().__init__(query_size, value_size, query_size)
         self.key = nn.Linear(value_size, query_size, bias=False)
 
     def project_keys(self, values: Tensor) -> Tensor:
@@ -107,7 +110,7 @@ class Additive(Scorer):
     def __init__(
         self, query_size: int, value_size: int, key_size: int, *, coverage: bool = False
     ) -> None:
-        super().__init__(key_size)
+        super().__init__(query_size, value_size, key_size)
         self.query = nn.Linear(query_size, key_size, bias=False)
         self.key = nn.Linear(value_size, key_size)
         self.energy = nn.Linear(key_size, 1, bias=False)
@@ -135,10 +138,9 @@ class Concat(Scorer):
     """
 
     def __init__(self, query_size: int, value_size: int, key_size: int) -> None:
-        super().__init__(key_size)
+        super().__init__(query_size, value_size, key_size)
         self.joint = nn.Linear(value_size + query_size, key_size, bias=False)
         self.energy = nn.Linear(key_size, 1, bias=False)
-        self.value_size = value_size
 
     def project_keys(self, values: Tensor) -> Tensor:
         return F.linear(values, self.joint.weight[:, : self.value_size])
@@ -159,7 +161,7 @@ class Cosine(Scorer):
     """
 
     def __init__(self, query_size: int, value_size: int) -> None:
-        super().__init__(value_size)
+        super().__init__(query_size, value_size, value_size)
         _agree("cosine", query_size, value_size)
         self.log_strength = nn.Parameter(torch.zeros(()))
 

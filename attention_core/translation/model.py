@@ -18,14 +18,19 @@ class ModelConfig:
     hidden: int = field(default=512, metadata={"min": 2})
     attention: int = field(default=512, metadata={"min": 1})
     layers: int = field(default=1, metadata={"min": 1})
+    scorer: str | None = None  # the preset's own
+    reach: int = field(default=10, metadata={"min": 1})  # of a local window, to each side
+    normalised: bool = False  # layer normalisation
     dropout: float = field(default=0.2, metadata={"min": 0.0, "max": 0.9})
+    variational: bool = False  # one dropout mask a sequence
+    word_dropout: float = field(default=0.0, metadata={"min": 0.0, "max": 0.9})
     tied: bool = True
 
 
 def build_model(config: ModelConfig, vocabulary: int) -> Seq2Seq:
     """The model of a recipe; encoder and decoder share one embedding.
 
-    Raises UserError for an unknown preset or cell.
+    Raises UserError for an unknown preset, cell or scorer.
     """
     decoder = build_decoder(
         config.preset,
@@ -38,12 +43,24 @@ def build_model(config: ModelConfig, vocabulary: int) -> Seq2Seq:
             attention=config.attention,
             layers=config.layers,
             cell=config.cell,
+            scorer=config.scorer,
+            reach=config.reach,
+            normalised=config.normalised,
+            variational=config.variational,
+            word_dropout=config.word_dropout,
             tied=config.tied,
             dropout=config.dropout,
         ),
     )
     embedding: nn.Embedding = decoder.embedding
     encoder = TextEncoder(
-        embedding, config.cell, config.hidden // 2, layers=config.layers, dropout=config.dropout
+        embedding,
+        config.cell,
+        config.hidden // 2,
+        layers=config.layers,
+        dropout=config.dropout,
+        word_dropout=config.word_dropout,
+        normalised=config.normalised,
+        variational=config.variational,
     )
     return Seq2Seq(encoder, decoder)

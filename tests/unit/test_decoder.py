@@ -12,7 +12,9 @@ from attention_core.parts.encoders import TextEncoder
 from attention_core.parts.masks import valid_positions
 from attention_core.parts.readouts import DeepReadout
 from attention_core.parts.rnn import RecurrentStack
-from attention_core.parts.starts import ProjectStart
+from attention_core.parts.scorers import SCORERS, build_scorer
+from attention_core.parts.sentinel import VisualSentinel
+from attention_core.parts.starts import BridgeStart, CopyStart, ProjectStart
 from attention_core.parts.types import Encoded, RecurrentState
 
 B, S, WORDS = 2, 4, 7
@@ -22,6 +24,8 @@ TOKENS = torch.tensor([3, 5])
 
 def decoder_of(preset, **changes):
     torch.manual_seed(0)
+    if preset == "sutskever" or preset.startswith("luong"):  # they copy a state of their own size
+        changes = {"summary": 6, **changes}
     sizes = DecoderSizes(**{**vars(SIZES), **changes})
     decoder = build_decoder(preset, sizes).double()
     for weight in decoder.parameters():
@@ -35,7 +39,7 @@ def begun(decoder):
     encoded = Encoded(
         torch.randn(B, S, 5).double(),
         valid_positions(torch.tensor([4, 2]), S),
-        torch.randn(B, 3).double(),
+        torch.randn(B, 6 if isinstance(decoder.start, CopyStart) else 3).double(),
         RecurrentState(torch.randn(B, 1, 6).double()),
     )
     memory = decoder.remember(encoded)
@@ -251,8 +255,179 @@ def test_a_copied_state_must_fit():
     encoder = TextEncoder(decoder.embedding, "gru", 4).double()
     tokens = torch.ones(B, S, dtype=torch.long)
     with pytest.raises(
-        ValueError, match=r"final.hidden: expected \(2, 1, 6\) to copy, got \(2, 1, 8\)"
+        UserError, match=r"final.hidden: expected \(2, 1, 6\) to copy, got \(2, 1, 8\)"
     ):
         Seq2Seq(encoder, decoder).remember(tokens, tokens > 0)
 
 
+def test_a_state_of_another_size_is_bridged():
+    decoder = decoder_of("luong", summary=8, values=8, layers=2, cell="lstm")
+    assert isinstance(decoder.start, BridgeStart)
+    encoder = TextEncoder(decoder.embedding, "lstm", 4, layers=2).double()
+    tokens = torch.ones(B, S, dtype=torch.long)
+    encoded = encoder(tokens, tokens > 0)
+    state = decoder.begin(decoder.remember(encoded), encoded.final)
+    for leaf, linear, final in (
+        (state.hidden, decoder.start.hidden, encoded.final.hidden),
+        (state.cell, decoder.start.cell, encoded.final.cell),
+    ):
+        joined = torch.cat([final[:, 0], final[:, 1]], -1) @ linear.weight.T + linear.bias
+        assert_close(leaf, torch.tanh(joined).view(B, 2, 6))
+
+
+def test_coverage_is_the_sum_of_the_weights_so_far():
+    decoder = decoder_of("bahdanau_coverage")
+    memory, state = begun(decoder)
+    assert not state.coverage.any()
+    so_far = torch.zeros(B, S).double()
+    for _ in range(3):
+        scorer = decoder.attention.scorer
+        mixed = (
+            scorer.query(state.hidden[:, 0])[:, None]
+            + memory.keys
+            + so_far[..., None] * scorer.coverage.weight[:, 0]
+        )
+        energies = (torch.tanh(mixed) @ scorer.energy.weight[0]).masked_fill(
+            ~memory.valid, -torch.inf
+        )
+        _, state, weights = decoder.step(TOKENS, memory, state)
+        assert_close(weights, energies.softmax(-1))
+        so_far = so_far + weights
+        assert_close(state.coverage, so_far)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
+@pytest.mark.parametrize("values", [5, 6])
+def test_adaptive_attention_may_look_at_its_sentinel(cell, values):
+    decoder = decoder_of("adaptive_attention", cell=cell, values=values)
+    torch.manual_seed(1)
+    encoded = Encoded(
+        torch.randn(B, S, values).double(),
+        valid_positions(torch.tensor([4, 2]), S),
+        torch.randn(B, 3).double(),
+    )
+    memory = decoder.remember(encoded)
+    state = decoder.begin(memory, None)
+    x = torch.cat([decoder.embedding(TOKENS), memory.summary], -1)
+    last = state.hidden[:, 0]
+    after = decoder.recurrence.step(x, RecurrentState(state.hidden, state.cell))
+    h = after.hidden[:, 0]
+    m = torch.tanh(after.cell[:, 0]) if cell == "lstm" else h
+    sentinel = torch.sigmoid(torch.cat([x, last], -1) @ decoder.sentinel.gate.weight.T) * m
+    scorer, part = decoder.attention.scorer, decoder.sentinel
+
+    def energy(key):
+        return torch.tanh(scorer.query(h) + key) @ scorer.energy.weight[0]
+
+    own = energy(sentinel @ part.key.weight.T)
+    others = torch.stack([energy(memory.keys[:, s]) for s in range(S)], 1)
+    everything = torch.cat([others.masked_fill(~memory.valid, -torch.inf), own[:, None]], 1)
+    alpha = everything.softmax(-1)
+    logits, _, weights = decoder.step(TOKENS, memory, state)
+    assert_close(weights, alpha[:, :S])
+    value = sentinel if values == 6 else sentinel @ part.value.weight.T
+    c = (alpha[:, :S, None] * memory.values).sum(1) + alpha[:, S:] * value
+    features = decoder.readout(h, c, decoder.embedding(TOKENS))
+    assert_close(logits, scored(decoder, features))
+
+
+def test_the_feed_forward_output_sees_the_new_state_and_its_context():
+    decoder = decoder_of("feed_forward_output")
+    memory, state = begun(decoder)
+    s = decoder.recurrence.cells[0](decoder.embedding(TOKENS), state.hidden[:, 0])
+    c, expected = attended(decoder, s, memory)
+    features = decoder.readout.mix(torch.cat([s, c], -1)).clamp(min=0)
+    logits, _, weights = decoder.step(TOKENS, memory, state)
+    assert_close(weights, expected)
+    assert_close(logits, scored(decoder, features))
+
+
+def test_keys_may_be_others_than_the_values():
+    decoder = decoder_of("bahdanau", values=5)
+    _, state = begun(decoder)
+    torch.manual_seed(2)
+    values, keys = torch.randn(2, B, S, 5).double()
+    valid, summary = torch.ones(B, S, dtype=torch.bool), torch.zeros(B, 3).double()
+    memory = decoder.remember(Encoded(values, valid, summary, keys=keys))
+    _, _, weights = decoder.step(TOKENS, memory, state)
+    by_keys = decoder.remember(Encoded(keys, valid, summary))
+    assert_close(weights, decoder.step(TOKENS, by_keys, state)[2])
+    context, _ = decoder.attention(state.hidden, memory, state.position[:, None])
+    assert_close(context[:, 0], (weights[..., None] * values).sum(1))
+
+
+def test_logits_of_some_words_are_those_of_all():
+    for tied in (False, True):
+        decoder = decoder_of("bahdanau", tied=tied)
+        features, some = torch.randn(3, 6).double(), torch.tensor([5, 0, 5])
+        assert_close(decoder.vocabulary(features, some), decoder.vocabulary(features)[:, some])
+
+
+@pytest.mark.parametrize("scorer", SCORERS)
+@pytest.mark.parametrize("preset", ["bahdanau", "luong_local_p", "adaptive_attention"])
+def test_a_preset_takes_another_scorer(preset, scorer):
+    decoder = decoder_of(preset, scorer=scorer, values=6)
+    assert isinstance(decoder.attention.scorer, type(build_scorer(scorer, 6, 6, 4)))
+
+
+def test_a_scorer_that_does_not_fit_is_told():
+    with pytest.raises(UserError, match=r"unknown scorer 'doot'. Did you mean 'dot'\?"):
+        decoder_of("bahdanau", scorer="doot")
+    with pytest.raises(UserError, match="dot scorer: expected equal sizes, got query 6, value 5"):
+        decoder_of("bahdanau", scorer="dot")
+    with pytest.raises(UserError, match="expected 'additive', which takes coverage, got 'dot'"):
+        decoder_of("bahdanau_coverage", scorer="dot", values=6)
+
+
+def test_a_sentinel_needs_attention_after_the_rnn():
+    recurrence = RecurrentStack("gru", 6, 6)
+    with pytest.raises(ValueError, match="sentinel: expected attention after the RNN"):
+        RecurrentDecoder(
+            embedding=nn.Embedding(WORDS, 6),
+            start=ProjectStart(3, recurrence),
+            recurrence=recurrence,
+            readout=DeepReadout(6, 0, 6, 8, maxout=False),
+            sentinel=VisualSentinel(6, 6, 6, 6),
+        )
+
+
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (TOKENS.double(), r"tokens: expected torch.int64 of shape \(2,\), got torch.float64 of"),
+        (TOKENS[:1], r"tokens: expected torch.int64 of shape \(2,\), got torch.int64 of .*\(1,\)"),
+        (TOKENS[None], r"got torch.int64 of shape \(1, 2\)"),
+        (TOKENS.to("meta"), "tokens: expected on cpu, got on meta"),
+    ],
+)
+def test_tokens_are_one_for_each_row(tokens, message):
+    decoder = decoder_of("bahdanau")
+    with pytest.raises(ValueError, match=message):
+        decoder.step(tokens, *begun(decoder))
+
+
+def test_what_is_remembered_must_fit_together():
+    decoder = decoder_of("bahdanau")
+    values, valid = torch.zeros(B, S, 5).double(), torch.ones(B, S, dtype=torch.bool)
+    summary = torch.zeros(B, 3).double()
+    for encoded, message in (
+        (Encoded(values[0], valid, summary), r"encoded.values: expected shape \(any, any, any\)"),
+        (Encoded(values, valid, summary[:1]), r"encoded.summary: expected shape \(2, any\), got"),
+        (
+            Encoded(values, valid, summary, keys=values[:, 1:]),
+            r"encoded.keys: expected shape \(2, 4",
+        ),
+    ):
+        with pytest.raises(ValueError, match=message):
+            decoder.remember(encoded)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_source_of_length_zero_is_decoded_without_nan(preset):
+    decoder = decoder_of(preset, values=6, summary=6)
+    encoder = TextEncoder(decoder.embedding, "gru", 3).double()
+    nothing = torch.zeros(B, 0, dtype=torch.long)
+    memory, state = Seq2Seq(encoder, decoder).remember(nothing, nothing.bool())
+    logits, weights = decoder(torch.stack([TOKENS] * 3, 1), memory, state)
+    assert logits.shape == (B, 3, WORDS) and logits.isfinite().all()
+    assert weights is None or weights.shape == (B, 3, 0)

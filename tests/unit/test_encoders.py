@@ -54,6 +54,57 @@ def test_an_empty_sentence_is_zeros(cell):
         assert leaf[0].any() and not leaf[1].any()
 
 
+@pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
+@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_stepping_is_the_fused_kernel(cell, layers, bidirectional):
+    """What variational dropout and layer normalisation need, with the weights of torch's module."""
+    fused = encoder_of(cell, layers, bidirectional)
+    stepped = TextEncoder(
+        fused.embedding, cell, HIDDEN, layers=layers, bidirectional=bidirectional, variational=True
+    ).double()
+    directions = ["", "_reverse"][: fused.directions]
+    with torch.no_grad():
+        for number, stack in enumerate(stepped.rnn.stacks):
+            layer, end = number // fused.directions, directions[number % fused.directions]
+            for name, weight in stack.cells[0].named_parameters():
+                weight.copy_(getattr(fused.rnn, f"{name}_l{layer}{end}"))
+    valid = valid_positions(torch.tensor([2, 0, 6]), 6)
+    expected, found = fused(TOKENS, valid), stepped(TOKENS, valid)
+    assert_close(found.values, expected.values)
+    assert_close(found.summary, expected.summary)
+    assert_close(tuple(found.final), tuple(expected.final))
+
+
+@pytest.mark.parametrize("variational", [False, True])
+@pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
+def test_a_batch_of_sentences_without_any_position(cell, variational):
+    encoder = TextEncoder(nn.Embedding(9, 4), cell, HIDDEN, variational=variational)
+    found = encoder(torch.zeros(2, 0, dtype=torch.long), torch.zeros(2, 0, dtype=torch.bool))
+    assert found.values.shape == (2, 0, 6)
+    assert found.summary.shape == (2, 6) and not found.summary.any()
+
+
+@pytest.mark.parametrize(
+    ("tokens", "valid", "message"),
+    [
+        (
+            TOKENS.float(),
+            VALID,
+            r"tokens: expected torch.int64 of shape \(any, any\), got torch.fl",
+        ),
+        (TOKENS[0], VALID, r"tokens: expected .* got torch.int64 of shape \(6,\)"),
+        (TOKENS, VALID.long(), r"valid: expected torch.bool of shape \(3, 6\), got torch.int64"),
+        (TOKENS, VALID[:, 1:], r"valid: expected torch.bool of shape \(3, 6\), got .*\(3, 5\)"),
+        (TOKENS, ~VALID, "valid: expected real positions first in each row, got some after"),
+        (TOKENS.to("meta"), VALID, "tokens: expected on cpu, got on meta"),
+    ],
+)
+def test_what_is_not_a_batch_of_sentences_is_told(tokens, valid, message):
+    with pytest.raises(ValueError, match=message):
+        TextEncoder(nn.Embedding(9, 4), "gru", HIDDEN)(tokens, valid)
+
+
 def test_dropout_is_off_in_evaluation():
     encoder = TextEncoder(nn.Embedding(9, 4), "gru", HIDDEN, dropout=0.5)
     assert not torch.equal(encoder(TOKENS, VALID).values, encoder(TOKENS, VALID).values)
