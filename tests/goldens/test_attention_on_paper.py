@@ -156,6 +156,14 @@ def test_local_monotonic_window():
     )
 
 
+def test_windows_count_real_positions():
+    """D = 1; the second of four positions is padding, so the third is next to the first."""
+    valid = torch.tensor([[True, False, True, True]])
+    memory = memory_of([ln(1), ln(9), ln(2), ln(3)], [[0]] * 4)._replace(valid=valid)
+    _, weights = Attention(Fixed(), window=LocalMonotonic(1))(tensor([0]), memory, FIRST)
+    equal(weights, [1 / 3, 0, 2 / 3, 0])  # p = 0: the first and the third, 1 + 2 = 3
+
+
 def test_local_predictive_window():
     """D = 2, so σ = 1, and five positions, of which the last is padding: S = 4."""
     window = given(
