@@ -8,7 +8,7 @@ from torch import nn
 
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.masks import masked_softmax, valid_positions
-from attention_core.parts.scorers import Additive, Bilinear, Concat, Cosine, Dot, ScaledDot, Scorer
+from attention_core.parts.scorers import Additive, Bilinear, Concat, Cosine, Dot, ScaledDot
 from attention_core.parts.sentinel import Sentinel, VisualSentinel
 from attention_core.parts.types import Memory
 from attention_core.parts.windows import LocalMonotonic, LocalPredictive
@@ -102,36 +102,28 @@ def test_masked_softmax():
     equal(masked_softmax(energies, valid), 1 / 8, 2 / 8, 5 / 8, 0)
 
 
-class Fixed(Scorer):
-    """Scores that are the keys' only number, whatever the query."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-
-    def forward(self, query, keys):
-        return keys.transpose(1, 2).expand(-1, query.size(1), -1)
+# From here on queries are the number 1 and keys are energies: e = 1 · key, by a dot of one number.
+ASK = tensor([1])
 
 
 def memory_of(energies, values, real=None):
-    """A memory whose scores by ``Fixed`` are the energies."""
+    """A memory with these energies for keys; positions from ``real`` on are padding."""
     valid = valid_positions(torch.tensor([len(energies) if real is None else real]), len(energies))
     return Memory(tensor(*values), tensor(*([e] for e in energies)), valid, tensor(0))
 
 
 def test_context():
     # α = 1/4, 3/4:  c = 1/4 (4, 0) + 3/4 (0, 8) = (1, 6)
-    context, weights = Attention(Fixed())(
-        tensor([0]), memory_of([ln(1), ln(3)], ([4, 0], [0, 8])), FIRST
-    )
+    context, weights = Attention(Dot(1, 1))(ASK, memory_of([ln(1), ln(3)], ([4, 0], [0, 8])), FIRST)
     equal(weights, [1 / 4, 3 / 4])
     equal(context, [1, 6])
 
 
 def test_gate():
-    gate = given(nn.Linear(2, 1), {"weight": [[1, 0]], "bias": [ln(3) - 1]})
+    gate = given(nn.Linear(1, 1), {"weight": [[1]], "bias": [ln(3) - 1]})
     # w·q + b = 1 + ln 3 - 1 = ln 3:  β = 3/4, and the context above becomes (3/4, 18/4)
     memory = memory_of([ln(1), ln(3)], ([4, 0], [0, 8]))
-    context, weights = Attention(Fixed(), gate=gate)(tensor([1, 7]), memory, FIRST)
+    context, weights = Attention(Dot(1, 1), gate=gate)(ASK, memory, FIRST)
     equal(weights, [1 / 4, 3 / 4])
     equal(context, [3 / 4, 18 / 4])
 
@@ -144,8 +136,8 @@ def test_fixed_context():
 def test_local_monotonic_window():
     """D = 1 and five positions, of which the last is padding; e^scores = 1, 2, 3, 4, 5."""
     memory = memory_of([ln(n) for n in range(1, 6)], [[0]] * 5, real=4)
-    _, weights = Attention(Fixed(), window=LocalMonotonic(1))(
-        tensor([0], [0], [0], [0]), memory, torch.tensor([[0, 1, 3, 7]])
+    _, weights = Attention(Dot(1, 1), window=LocalMonotonic(1))(
+        tensor([1], [1], [1], [1]), memory, torch.tensor([[0, 1, 3, 7]])
     )
     equal(
         weights,
@@ -160,7 +152,7 @@ def test_windows_count_real_positions():
     """D = 1; the second of four positions is padding, so the third is next to the first."""
     valid = torch.tensor([[True, False, True, True]])
     memory = memory_of([ln(1), ln(9), ln(2), ln(3)], [[0]] * 4)._replace(valid=valid)
-    _, weights = Attention(Fixed(), window=LocalMonotonic(1))(tensor([0]), memory, FIRST)
+    _, weights = Attention(Dot(1, 1), window=LocalMonotonic(1))(ASK, memory, FIRST)
     equal(weights, [1 / 3, 0, 2 / 3, 0])  # p = 0: the first and the third, 1 + 2 = 3
 
 
@@ -171,18 +163,18 @@ def test_local_predictive_window():
         {"query.weight": [[u]], "place.weight": [[2 * ln(3)]]},
     )
     memory = memory_of([ln(n) for n in range(1, 6)], ([1], [10], [100], [1000], [7]), real=4)
-    context, weights = Attention(Fixed(), window=window)(tensor([1], [0]), memory, FIRST)
+    context, weights = Attention(Dot(1, 1), window=window)(tensor([1], [0]), memory, FIRST)
     # q = 1:  tanh(u) = 1/2, σ(2 ln 3 · 1/2) = σ(ln 3) = 3/4, p = 4 · 3/4 = 3
     #   positions 1 to 3, softmax 2/9, 3/9, 4/9, times e^(-4/2), e^(-1/2), e^0
     # q = 0:  tanh(0) = 0, σ(0) = 1/2, p = 4 · 1/2 = 2
-    #   positions 0 to 3 (4 is padding), softmax 1/10 to 4/10, times e^(-2), e^(-1/2), 1, e^(-1/2)
+    #   positions 0 to 3, every e = 0 · key = 0, softmax 1/4, times e^(-2), e^(-1/2), 1, e^(-1/2)
     near, far = math.exp(-1 / 2), math.exp(-2)
     of_three = [0, 2 / 9 * far, 3 / 9 * near, 4 / 9, 0]
-    of_two = [1 / 10 * far, 2 / 10 * near, 3 / 10, 4 / 10 * near, 0]
+    of_two = [1 / 4 * far, 1 / 4 * near, 1 / 4, 1 / 4 * near, 0]
     equal(weights, of_three, of_two)
-    # They are not made to sum to one again: c = 10 α₁ + 100 α₂ + 1000 α₃ as they are.
+    # They are not made to sum to one again: c = α₀ + 10 α₁ + 100 α₂ + 1000 α₃ as they are.
     first = 20 / 9 * far + 300 / 9 * near + 4000 / 9
-    equal(context, [first], [1 / 10 * far + 2 * near + 30 + 400 * near])
+    equal(context, [first], [(far + 10 * near + 100 + 1000 * near) / 4])
 
 
 def test_sentinel_is_one_more_candidate():
@@ -190,7 +182,7 @@ def test_sentinel_is_one_more_candidate():
     # α = 1/8, 2/8, β = 5/8       c = 1/8 · 8 + 2/8 · 16 + 5/8 · 24 = 1 + 4 + 15 = 20
     memory = memory_of([ln(1), ln(2)], ([8], [16]))
     sentinel = Sentinel(value=tensor([24]), key=tensor([ln(5)]))
-    context, weights = Attention(Fixed())(tensor([0]), memory, FIRST, sentinel=sentinel)
+    context, weights = Attention(Dot(1, 1))(ASK, memory, FIRST, sentinel=sentinel)
     equal(weights, [1 / 8, 2 / 8])
     equal(context, [20])
 
@@ -215,6 +207,6 @@ def test_sentinel_is_a_gated_cell():
 def test_padding_is_not_looked_at():
     # e^scores = 1, 3 and 96, of which the last is padding: α = 1/4, 3/4, 0, and its 1000 is unseen
     memory = memory_of([ln(1), ln(3), ln(96)], ([4], [8], [1000]), real=2)
-    context, weights = Attention(Fixed())(tensor([0]), memory, FIRST)
+    context, weights = Attention(Dot(1, 1))(ASK, memory, FIRST)
     equal(weights, [1 / 4, 3 / 4, 0])
     equal(context, [7])
