@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
@@ -15,6 +14,7 @@ from attention_core.tokenizer import Tokenizer
 from attention_core.training import (
     Batch,
     Learner,
+    Objective,
     Recipe,
     SearchConfig,
     SelfCritical,
@@ -29,6 +29,13 @@ from captioner.metrics import quick_metrics
 from captioner.model import EncoderConfig, ModelConfig, build_model
 from captioner.predictor import Captioner
 from captioner.reward import CiderReward
+
+OF_TEACHER_FORCING = (
+    "label_smoothing",
+    "doubly_stochastic",
+    "scheduled_sampling",
+    "sampled_softmax",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,7 @@ class SelfCriticalConfig:
 
     start: str  # a checkpoint whose model, tokenizer and language are those of the recipe
     samples: int = field(default=5, metadata={"min": 2})
+    cross_entropy: float = field(default=0.0, metadata={"min": 0.0})  # its weight beside the reward
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +68,17 @@ class CaptionRecipe(Recipe):
     self_critical: SelfCriticalConfig | None = None
 
     def __post_init__(self) -> None:
-        if self.self_critical and len(self.data.languages) > 1:
+        if self.self_critical is None:
+            return
+        if len(self.data.languages) > 1:
             raise UserError(
                 "self_critical: train one language at a time, as CIDEr counts its words"
+            )
+        idle = [name for name in OF_TEACHER_FORCING if getattr(self.training, name)]
+        if idle:
+            raise UserError(
+                f"self_critical: training.{idle[0]} is of teacher forcing and would do nothing"
+                " here: leave it out"
             )
 
 
@@ -154,15 +170,10 @@ class CaptionLearner(Learner):
             half=True,
         )
 
-    def _objective(self) -> nn.Module:
+    def _objective(self) -> Objective:
         training, critical = self.recipe.training, self.recipe.self_critical
         if critical is None:
-            return TeacherForcing(
-                self.model,
-                pad=self.tokenizer.pad,
-                label_smoothing=training.label_smoothing,
-                doubly_stochastic=training.doubly_stochastic,
-            )
+            return TeacherForcing.of(training, self.model, pad=self.tokenizer.pad)
         checkpoint.load_into(self.model, checkpoint.read(critical.start))
         corpus = self.captions["train", self.recipe.data.languages[0]].values()
         return SelfCritical(
@@ -172,6 +183,7 @@ class CaptionLearner(Learner):
             max_length=self.recipe.search.max_length,
             end=self.tokenizer.eos,
             pad=self.tokenizer.pad,
+            cross_entropy=critical.cross_entropy,
         )
 
     def _tokenizer(self) -> Tokenizer:

@@ -1,15 +1,24 @@
 """Training: the objective, the batches, the loop."""
 
 from attention_core.training.batching import Batch, bucketed, pad
-from attention_core.training.config import Recipe, SearchConfig, TrainingConfig
+from attention_core.training.config import (
+    Recipe,
+    ScheduledSampling,
+    SearchConfig,
+    TrainingConfig,
+)
 from attention_core.training.loop import Learner, train
-from attention_core.training.losses import TeacherForcing
+from attention_core.training.losses import Objective, TeacherForcing
+from attention_core.training.sampled_softmax import SampledSoftmax
 from attention_core.training.self_critical import SelfCritical
 
 __all__ = [
     "Batch",
     "Learner",
+    "Objective",
     "Recipe",
+    "SampledSoftmax",
+    "ScheduledSampling",
     "SearchConfig",
     "SelfCritical",
     "TeacherForcing",

@@ -1,25 +1,102 @@
 """The part of a recipe that every task's training shares."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
+
+from attention_core.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduledSampling:
+    """How the probability ε_i of reading the true token decays with the updates i made so far.
+
+    - ``linear``: ε_i = k - c i
+    - ``exponential``: ε_i = k^i
+    - ``inverse_sigmoid``: ε_i = k / (k + exp(i / k))
+
+    but never below ``lowest``. Bengio et al. 2015, §2.4.
+
+    Raises UserError where k or c don't suit the decay.
+
+    >>> ScheduledSampling(decay="linear", k=1.0, c=0.01, lowest=0.2).probability(30)
+    0.7
+    """
+
+    decay: Literal["linear", "exponential", "inverse_sigmoid"]
+    k: float
+    c: float = field(default=0.0, metadata={"min": 0.0})
+    lowest: float = field(default=0.0, metadata={"min": 0.0, "max": 1.0})
+
+    def __post_init__(self) -> None:
+        if self.decay == "linear" and not 0 < self.k <= 1:
+            raise UserError(f"k: a linear decay begins at 0 < k ≤ 1, got {self.k}")
+        if self.decay == "exponential" and not 0 < self.k < 1:
+            raise UserError(f"k: an exponential decay needs 0 < k < 1, got {self.k}")
+        if self.decay == "inverse_sigmoid" and self.k < 1:
+            raise UserError(f"k: an inverse sigmoid decay needs k ≥ 1, got {self.k}")
+        if (self.decay == "linear") != (self.c > 0):
+            raise UserError(f"c: the slope of a linear decay, and of no other, got {self.c}")
+
+    def probability(self, update: int) -> float:
+        """ε_i after ``update`` updates."""
+        if self.decay == "linear":
+            probability = self.k - self.c * update
+        elif self.decay == "exponential":
+            probability = self.k**update
+        else:
+            small = math.exp(-update / self.k)  # rather than its inverse, which overflows
+            probability = self.k * small / (self.k * small + 1)
+        return max(self.lowest, probability)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How to train: Adam, a schedule with warm-up, gradient clipping, early stopping."""
+    """How to train: Adam, a schedule with warm-up, gradient clipping, early stopping.
+
+    Raises UserError for settings that exclude each other.
+
+    >>> TrainingConfig(epochs=3, schedule="plateau", patience=8).plateau
+    2
+    """
 
     epochs: int = field(metadata={"min": 1})
     batch_tokens: int = field(default=2000, metadata={"min": 1})  # padded target tokens
+    accumulate: int = field(default=1, metadata={"min": 1})  # batches of an update
     learning_rate: float = field(default=1e-3, metadata={"min": 0.0})
     warmup: int = field(default=500, metadata={"min": 0})  # updates
-    schedule: Literal["constant", "cosine"] = "cosine"  # cosine falls to zero at the last update
+    schedule: Literal["constant", "cosine", "inverse_sqrt", "plateau"] = "cosine"
+    plateau: int = field(default=2, metadata={"min": 1})  # validations that halve the rate
+    lowest_rate: float = field(default=0.0, metadata={"min": 0.0})  # that plateaus halve it to
     weight_decay: float = field(default=0.0, metadata={"min": 0.0})
     label_smoothing: float = field(default=0.0, metadata={"min": 0.0, "max": 1.0})
     doubly_stochastic: float = field(default=0.0, metadata={"min": 0.0})
+    scheduled_sampling: ScheduledSampling | None = None
+    sampled_softmax: int = field(default=0, metadata={"min": 0})  # candidates; 0: all words
     clip: float = field(default=1.0, metadata={"min": 0.0})
     validate_every: int = field(default=1000, metadata={"min": 1})  # updates
     patience: int = field(default=5, metadata={"min": 1})  # validations without a better score
+    average: int = field(default=0, metadata={"min": 0})  # validations whose weights are averaged
+    average_of: Literal["best", "last"] = "best"
     precision: Literal["no", "bf16"] = "no"
+    tensorboard: bool = False  # curves in the run's folder ``tensorboard``
+
+    def __post_init__(self) -> None:
+        if self.schedule == "plateau" and self.plateau >= self.patience:
+            raise UserError(
+                f"plateau: {self.plateau} validations without a better score never come before"
+                f" patience ends the run after {self.patience}: raise patience"
+            )
+        if self.lowest_rate > self.learning_rate:
+            raise UserError(
+                f"lowest_rate: {self.lowest_rate} is above learning_rate {self.learning_rate}"
+            )
+        if self.average == 1:
+            raise UserError("average: the mean of one is no mean: set it to 0, or to 2 or more")
+        if self.sampled_softmax and self.label_smoothing:
+            raise UserError(
+                "label_smoothing: it needs all words, and sampled_softmax only some: drop one"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

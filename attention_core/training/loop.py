@@ -1,32 +1,34 @@
-"""The training loop: progress, validation, early stopping, and exact resume.
+"""The training loop: updates, validation, early stopping, and exact resume.
 
 A run lives in one directory: ``best`` is the checkpoint of the best validation, ``state.pt``
-all that is needed to go on as if the run had never stopped, ``log.jsonl`` a line per validation.
+all that is needed to go on as if the run had never stopped, ``log.jsonl`` a line per validation,
+and ``tensorboard``, where asked for, the same as curves.
 """
 
-import json
 import math
-import os
-import signal
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
-from attention_core.errors import UserError
 from attention_core.training.batching import Batch
 from attention_core.training.config import TrainingConfig
+from attention_core.training.losses import Objective
+from attention_core.training.processes import accelerator
+from attention_core.training.record import Record
+from attention_core.training.run import Run
+from attention_core.training.schedules import learning_rate
+from attention_core.training.signals import interruptible
+from attention_core.training.updating import Updater
 
 
 class Learner(ABC):
     """What a task brings to the loop."""
 
-    objective: nn.Module  # batch -> (summed loss, number of target tokens)
+    objective: Objective
     metric: str  # the validation metric to choose by, higher is better
 
     @abstractmethod
@@ -52,212 +54,126 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     Started again on the same ``out`` it goes on where it stopped, bit for bit. Interrupted by
     Ctrl-C or SIGTERM it finishes the update, saves its state and raises KeyboardInterrupt.
 
+    Under ``torchrun`` or ``accelerate launch`` each of P processes takes every P-th batch of an
+    update, with a random state of its own; only the first validates, saves and prints.
+
     Raises UserError when ``out`` holds another run's state.
     """
-    from accelerate import Accelerator
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
-    accelerator = Accelerator(mixed_precision=config.precision)
-    optimizer = torch.optim.AdamW(
-        [weight for weight in learner.objective.parameters() if weight.requires_grad],
-        lr=config.learning_rate,
-        weight_decay=config.weight_decay,
-        fused=True,
-    )
-    objective, optimizer = accelerator.prepare(learner.objective, optimizer)
-    run = _Run(out, config, objective, optimizer)
-    run.resume()
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.3f} · {task.fields[speed]:,.0f} tokens/s"),
-        TimeRemainingColumn(),
-    )
-    with _interruptible() as interrupted, Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", epoch=run.epoch + 1, loss=math.nan, speed=math.nan)
+    loop = _Loop(learner, config, out, seed)
+    with interruptible() as interrupted, loop.display:
+        loop.learn(interrupted)
+        if config.average:
+            loop.average()
+    return loop.best
+
+
+class _Loop:
+    def __init__(self, learner: Learner, config: TrainingConfig, out: Path, seed: int) -> None:
+        from attention_core.training.display import Display
+
+        self.learner = learner
+        self.config = config
+        self.best = out / "best"
+        self.accelerator = accelerator(config.precision)
+        torch.manual_seed(seed + self.accelerator.process_index)
+        self.updater = Updater(self.accelerator, learner.objective, config)
+        self.run = Run(out, config, self.accelerator, learner.objective, self.updater.optimizer)
+        self.display = Display(shown=self.accelerator.is_main_process)
+        if self.accelerator.is_main_process:
+            self.record = Record(
+                out,
+                update=self.run.update,
+                validations=self.run.validations,
+                tensorboard=config.tensorboard,
+            )
+
+    def learn(self, interrupted: Callable[[], bool]) -> None:
+        """Epoch by epoch, until the last one or until patience ends."""
+        run, config = self.run, self.config
         while run.epoch < config.epochs and not run.stopped:
-            batches = learner.batches(run.epoch)
-            total = len(batches) * config.epochs
+            batches = self.learner.batches(run.epoch)
             while run.batch < len(batches) and not run.stopped:
-                began = time.perf_counter()
-                for group in optimizer.param_groups:
-                    group["lr"] = learning_rate(config, run.update, total)
-                objective.train()
-                loss, count = objective(
-                    _to(learner.collate(batches[run.batch]), accelerator.device)
-                )
-                optimizer.zero_grad()
-                accelerator.backward(loss / count)
-                if config.clip:
-                    accelerator.clip_grad_norm_(objective.parameters(), config.clip)
-                optimizer.step()
-                run.batch += 1
-                run.update += 1
-                run.loss += float(loss.detach())
-                run.tokens += count
-                progress.update(
-                    bar,
-                    total=total,
-                    completed=run.update,
-                    epoch=run.epoch + 1,
-                    loss=run.loss / run.tokens,
-                    speed=count / (time.perf_counter() - began),
-                )
+                self._update(batches)
                 last = run.epoch + 1 == config.epochs and run.batch == len(batches)
                 if run.update % config.validate_every == 0 or last:
-                    objective.eval()
-                    metrics = learner.validate()
-                    line = run.judge(metrics, learner.metric)
-                    if run.bad == 0:
-                        learner.save(out / "best", metrics)
-                    run.save()
-                    console.print(line, highlight=False, soft_wrap=True)
-                if interrupted():
+                    self._judge()
+                if self._in_any_process(interrupted()):
                     run.save()
                     raise KeyboardInterrupt
-            run.epoch, run.batch = run.epoch + 1, 0
-    return out / "best"
+            if not run.stopped:
+                run.epoch, run.batch = run.epoch + 1, 0
 
-
-def learning_rate(config: TrainingConfig, update: int, total: int) -> float:
-    """The learning rate of an update: linear warm-up, then constant or a cosine to zero.
-
-    η_u = η · min(1, (u + 1) / warm-up) · ½ (1 + cos(π u / total)). Loshchilov and Hutter 2017, §3.
-    """
-    rate = config.learning_rate * min(1.0, (update + 1) / max(1, config.warmup))
-    if config.schedule == "cosine":
-        rate *= 0.5 * (1 + math.cos(math.pi * min(update, total) / total))
-    return rate
-
-
-class _Run:
-    """Where a run stands; all of it is saved and resumed."""
-
-    def __init__(
-        self, out: Path, config: TrainingConfig, objective: nn.Module, optimizer: Any
-    ) -> None:
-        self.out = out
-        self.config = config
-        self.objective = objective
-        self.optimizer = optimizer
-        self.epoch = self.batch = self.update = self.bad = 0
-        self.best = -math.inf
-        self.loss, self.tokens = 0.0, 0  # since the last validation
-
-    @property
-    def stopped(self) -> bool:
-        return self.bad >= self.config.patience
-
-    def judge(self, metrics: dict[str, float], metric: str) -> str:
-        """Takes note of a validation; the line that tells of it."""
-        value = metrics[metric]
-        better = value > self.best
-        self.best, self.bad = (value, 0) if better else (self.best, self.bad + 1)
-        entry = {
-            "update": self.update,
-            "epoch": self.epoch + 1,
-            "train_loss": self.loss / max(1, self.tokens),
-            **metrics,
-        }
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(entry) + "\n")
-        self.loss, self.tokens = 0.0, 0
-        told = " · ".join(
-            f"{key} {number:.4g}" if isinstance(number, float) else f"{key} {number}"
-            for key, number in entry.items()
-        )
-        return told + (" · best" if better else "")
-
-    def save(self) -> None:
-        counters = {key: getattr(self, key) for key in self._COUNTERS}
-        state = {
-            "counters": counters,
-            "objective": self.objective.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "random": torch.get_rng_state(),
-            "random_cuda": torch.cuda.get_rng_state_all(),
-            "sizes": self._sizes(),
-        }
-        new = self.out / "state.pt.new"
-        torch.save(state, new)
-        os.replace(new, self.out / "state.pt")
-
-    def resume(self) -> None:
-        path = self.out / "state.pt"
-        if path.exists():
-            self._load(path)
-        self._trim_log()
-
-    def _load(self, path: Path) -> None:
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            sizes = state["sizes"]
-        except Exception:
-            raise UserError(f"{path} is damaged: delete it to begin anew.") from None
-        if sizes != self._sizes():
-            raise UserError(
-                f"{path} is the state of a model of other sizes:"
-                " give the run another `out`, or delete that folder to begin anew."
-            )
-        self.objective.load_state_dict(state["objective"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        torch.set_rng_state(state["random"])
-        if torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(state.get("random_cuda", []))
-        for key in self._COUNTERS:
-            setattr(self, key, state["counters"][key])
-
-    def _trim_log(self) -> None:
-        """Drops the lines of a killed run that are newer than its state: they come again."""
-        log = self.out / "log.jsonl"
-        if not log.exists():
+    def average(self) -> None:
+        """Tries the mean of the kept validations' weights, which may be the best."""
+        run, objective = self.run, self.learner.objective
+        if run.averaged == run.update:
             return
-        lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-        whole = [line for line in lines if line.endswith("\n")]
-        kept = [line for line in whole if json.loads(line)["update"] <= self.update]
-        if kept != lines:
-            new = log.with_name("log.jsonl.new")
-            new.write_text("".join(kept), encoding="utf-8")
-            os.replace(new, log)
+        own = {name: x.clone() for name, x in objective.state_dict().items()}
+        objective.load_state_dict(run.snapshots.mean())
+        metrics = self._measure()
+        best = run.claims(metrics[self.learner.metric])
+        run.validations, run.averaged = run.validations + 1, run.update
+        self._tell({"update": run.update, "averaged": len(run.snapshots.kept)}, metrics, best)
+        objective.load_state_dict(own)
+        run.save()
 
-    _COUNTERS = ("epoch", "batch", "update", "bad", "best", "loss", "tokens")
+    def _update(self, batches: Sequence[Any]) -> None:
+        """One update, from the next batches of the epoch."""
+        run, config, processes = self.run, self.config, self.accelerator.num_processes
+        began = time.perf_counter()
+        taken = config.accumulate * processes
+        total = math.ceil(len(batches) / taken) * config.epochs
+        items = batches[run.batch : run.batch + taken]
+        objective = self.learner.objective
+        objective.train()
+        objective.update = run.update
+        loss, tokens = self.updater.update(
+            map(self.learner.collate, items[self.accelerator.process_index :: processes]),
+            learning_rate(config, run.update, total, run.halvings),
+        )
+        run.advance(len(items), loss, tokens)
+        self.display.show(
+            update=run.update,
+            total=total,
+            epoch=run.epoch + 1,
+            loss=run.loss / run.tokens,
+            speed=tokens / (time.perf_counter() - began),
+        )
 
-    def _sizes(self) -> dict[str, list[int]]:
-        return {name: list(p.shape) for name, p in self.objective.state_dict().items()}
+    def _judge(self) -> None:
+        """Validates the model as it is, and keeps it if it is the best so far."""
+        run = self.run
+        metrics = self._measure()
+        entry = {
+            "update": run.update,
+            "epoch": run.epoch + 1,
+            "train_loss": run.loss / max(1, run.tokens),
+            "learning_rate": self.updater.rate,
+        }
+        best = run.judge(metrics[self.learner.metric])
+        self._tell(entry, metrics, best)
+        run.save()
 
+    def _measure(self) -> dict[str, float]:
+        """The first process's metrics, for all processes to judge alike."""
+        from accelerate.utils import broadcast_object_list
 
-def _to(batch: Batch, device: torch.device) -> Batch:
-    return Batch(tuple(x.to(device) for x in batch.source), batch.tokens.to(device))
+        self.learner.objective.eval()
+        metrics = [self.learner.validate() if self.accelerator.is_main_process else {}]
+        broadcast_object_list(metrics)
+        return metrics[0]
 
+    def _tell(self, entry: dict[str, Any], metrics: dict[str, float], best: bool) -> None:
+        """Notes a validation down and saves the best model."""
+        if not self.accelerator.is_main_process:
+            return
+        line = self.record.add(entry | metrics)
+        if best:
+            self.learner.save(self.best, metrics)
+        self.display.print(line + (" · best" if best else ""))
 
-@contextmanager
-def _interruptible() -> Iterator[Any]:
-    """Turns SIGINT and SIGTERM into a flag, looked at between updates; twice means at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: Any) -> None:
-        if caught:
-            raise KeyboardInterrupt
-        caught.append(number)
-
-    try:
-        before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: nothing to catch
-        before = {}
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def _in_any_process(self, flag: bool) -> bool:
+        tensor = torch.tensor(int(flag), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(tensor, "sum"))

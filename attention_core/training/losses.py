@@ -5,14 +5,27 @@ from torch import Tensor, nn
 
 from attention_core.models import Seq2Seq
 from attention_core.training.batching import Batch
+from attention_core.training.config import ScheduledSampling, TrainingConfig
+from attention_core.training.sampled_softmax import SampledSoftmax
+from attention_core.training.scheduled_sampling import mixed_inputs
 
 
-class TeacherForcing(nn.Module):
+class Objective(nn.Module):
+    """What training minimises: batch -> loss summed over target tokens, in nats, their number."""
+
+    update: int = 0  # updates made so far; the loop keeps it
+
+
+class TeacherForcing(Objective):
     """L = -Σ_t log p(y_t | y_<t, x), with label smoothing and the doubly stochastic penalty.
 
     Label smoothing (Szegedy et al. 2016, §7) mixes the target with the uniform distribution. The
     penalty λ Σ_s (1 - Σ_t α_ts)² (Xu et al. 2015, eq. 14) asks that every position be looked at;
-    it counts real steps and positions only.
+    it counts real steps and positions only. With ``scheduled_sampling`` the model reads some of
+    its own samples instead of y_<t. With ``sampled_softmax`` p is normalised over candidates.
+
+    Raises UserError where label smoothing, which needs every word, goes with a softmax that
+    leaves words out.
     """
 
     def __init__(
@@ -22,12 +35,30 @@ class TeacherForcing(nn.Module):
         pad: int = 0,
         label_smoothing: float = 0.0,
         doubly_stochastic: float = 0.0,
+        scheduled_sampling: ScheduledSampling | None = None,
+        sampled_softmax: SampledSoftmax | None = None,
     ) -> None:
         super().__init__()
         self.model = model
         self.pad = pad
         self.label_smoothing = label_smoothing
         self.doubly_stochastic = doubly_stochastic
+        self.scheduled_sampling = scheduled_sampling
+        self.sampled_softmax = sampled_softmax
+
+    @classmethod
+    def of(cls, config: TrainingConfig, model: Seq2Seq, *, pad: int = 0) -> "TeacherForcing":
+        """The objective that a recipe asks for."""
+        words = model.decoder.embedding.num_embeddings
+        sampled = config.sampled_softmax
+        return cls(
+            model,
+            pad=pad,
+            label_smoothing=config.label_smoothing,
+            doubly_stochastic=config.doubly_stochastic,
+            scheduled_sampling=config.scheduled_sampling,
+            sampled_softmax=SampledSoftmax(words, sampled) if sampled else None,
+        )
 
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
         """The loss summed over the batch's target tokens, in nats, and their number.
@@ -41,14 +72,25 @@ class TeacherForcing(nn.Module):
         state = state.repeated(rows // sources)
         inputs, targets = batch.tokens[:, :-1], batch.tokens[:, 1:]
         real = targets != self.pad
-        features, weights = self.model.decoder.features(inputs, memory, state)
-        # Only real positions are scored against the vocabulary.
-        logits = self.model.decoder.vocabulary(features[real])
-        loss = F.cross_entropy(
-            logits, targets[real], reduction="sum", label_smoothing=self.label_smoothing
-        )
+        decoder = self.model.decoder
+        if self.scheduled_sampling is not None and self.training:
+            probability = self.scheduled_sampling.probability(self.update)
+            if probability < 1:
+                inputs = mixed_inputs(decoder, inputs, memory, state, probability)
+        features, weights = decoder.features(inputs, memory, state)
+        loss = self._surprise(features[real], targets[real])
         if self.doubly_stochastic and weights is not None:
             looked = (weights * real[..., None]).sum(1)  # (R, S)
             valid = memory.valid.repeat_interleave(rows // sources, 0)
             loss = loss + self.doubly_stochastic * ((1 - looked).square() * valid).sum()
         return loss, int(real.sum())
+
+    def _surprise(self, features: Tensor, targets: Tensor) -> Tensor:
+        """-Σ log p of the real positions alone: features (n, R'), targets (n,)."""
+        if self.sampled_softmax is not None and self.training:
+            loss: Tensor = self.sampled_softmax(self.model.decoder, features, targets)
+            return loss
+        logits = self.model.decoder.vocabulary(features)
+        return F.cross_entropy(
+            logits, targets, reduction="sum", label_smoothing=self.label_smoothing
+        )

@@ -3,22 +3,32 @@
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from attention_core.models import Seq2Seq
 from attention_core.search import sample
 from attention_core.training.batching import Batch, pad
+from attention_core.training.losses import Objective, TeacherForcing
+from attention_core.training.modes import evaluating
 
 Sequences = list[list[list[int]]]  # for each source, some sequences of ids
 Reward = Callable[[Sequences, Sequences], Tensor]  # samples, references -> (B, N)
 
 
-class SelfCritical(nn.Module):
+class SelfCritical(Objective):
     """L = -Σ_n (r_n - b_n) Σ_t log p(y_nt | y_n<t, x), for N samples y_n of each source.
 
     The baseline b_n is the mean reward of the source's other samples. Rennie et al. 2017, §3; the
     baseline: Luo 2020, §2. ``reward`` compares samples with references, both without first token
     and padding; any metric will do. The batch's target rows are the references.
+
+    The samples are drawn without dropout in the decoder, and scored with it. Only the masks of
+    variational dropout, which last for a sequence, are the same in both.
+
+    ``cross_entropy`` λ adds λ times the summed loss of ``TeacherForcing`` on the references, as
+    Ranzato et al. 2016, §3.2 keep the model near the language that it has learnt.
+
+    Raises ValueError for less than 2 samples, as each is judged by the others.
     """
 
     def __init__(
@@ -30,6 +40,7 @@ class SelfCritical(nn.Module):
         max_length: int,
         end: int,
         pad: int = 0,
+        cross_entropy: float = 0.0,
     ) -> None:
         super().__init__()
         if samples < 2:
@@ -42,21 +53,23 @@ class SelfCritical(nn.Module):
         self.max_length = max_length
         self.end = end
         self.pad = pad
+        self.cross_entropy = cross_entropy
 
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
         """The loss summed over the tokens of the samples, and their number."""
         memory, state = self.model.remember(*batch.source)
         sources = memory.valid.size(0)
         references = batch.tokens.view(sources, -1, batch.tokens.size(1))
-        found = sample(
-            self.model.decoder.step,
-            memory,
-            state,
-            begin=references[:, 0, 0],
-            end=self.end,
-            max_length=self.max_length,
-            samples=self.samples,
-        )
+        with evaluating(self.model.decoder):
+            found = sample(
+                self.model.decoder.step,
+                memory,
+                state,
+                begin=references[:, 0, 0],
+                end=self.end,
+                max_length=self.max_length,
+                samples=self.samples,
+            )
         drawn = [[hypothesis.tokens for hypothesis in each] for each in found]
         expected = [
             [[i for i in row if i != self.pad] for row in rows]
@@ -75,4 +88,8 @@ class SelfCritical(nn.Module):
         gains = self.model.decoder.vocabulary(features[real]).log_softmax(-1)
         gained = gains.gather(-1, targets[real][:, None])[:, 0]
         weight = advantage[:, None].expand_as(targets)[real]
-        return -(weight * gained).sum(), int(real.sum())
+        loss = -(weight * gained).sum()
+        if self.cross_entropy:
+            forced, _ = TeacherForcing(self.model, pad=self.pad)(batch)
+            loss = loss + self.cross_entropy * forced
+        return loss, int(real.sum())

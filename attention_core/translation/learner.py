@@ -92,12 +92,7 @@ class TranslateLearner(Learner):
         self.model = build_model(recipe.model, self.tokenizer.size)
         if recipe.start:
             checkpoint.load_into(self.model, checkpoint.read(recipe.start))
-        self.objective = TeacherForcing(
-            self.model,
-            pad=self.tokenizer.pad,
-            label_smoothing=recipe.training.label_smoothing,
-            doubly_stochastic=recipe.training.doubly_stochastic,
-        )
+        self.objective = TeacherForcing.of(recipe.training, self.model, pad=self.tokenizer.pad)
 
     def batches(self, epoch: int) -> Sequence[list[tuple[list[int], list[int]]]]:
         data = self.recipe.data

@@ -16,6 +16,7 @@ from attention_core.parts.encoders import TextEncoder
 from attention_core.training import (
     Batch,
     Learner,
+    ScheduledSampling,
     TeacherForcing,
     TrainingConfig,
     bucketed,
@@ -33,6 +34,23 @@ CONFIG = TrainingConfig(
     label_smoothing=0.1,
     validate_every=5,
     patience=3,
+)
+
+EVERYTHING = TrainingConfig(
+    epochs=8,
+    accumulate=2,
+    learning_rate=0.02,
+    schedule="plateau",
+    warmup=3,
+    plateau=1,
+    scheduled_sampling=ScheduledSampling(decay="linear", k=1.0, c=0.05, lowest=0.2),
+    sampled_softmax=3,
+    doubly_stochastic=0.1,
+    validate_every=3,
+    patience=4,
+    average=3,
+    average_of="last",
+    tensorboard=True,
 )
 
 
@@ -56,18 +74,24 @@ class CopyLearner(Learner):
 
     metric = "score"
 
-    def __init__(self, on=lambda event, count: None):
+    def __init__(self, on=lambda event, count: None, config=CONFIG, dropout=0.3):
         torch.manual_seed(SEED)
         generator = torch.Generator().manual_seed(1)
         drawn = torch.randint(END + 1, WORDS, (18, 5), generator=generator).tolist()
         self.sequences = [words[: 1 + i % 5] for i, words in enumerate(drawn)]
         sizes = DecoderSizes(
-            vocabulary=WORDS, embedding=4, hidden=6, values=6, summary=6, attention=4, dropout=0.3
+            vocabulary=WORDS,
+            embedding=4,
+            hidden=6,
+            values=6,
+            summary=6,
+            attention=4,
+            dropout=dropout,
         )
         decoder = build_decoder("luong", sizes)
-        encoder = TextEncoder(decoder.embedding, "gru", 3, dropout=0.3)
+        encoder = TextEncoder(decoder.embedding, "gru", 3, dropout=dropout)
         self.model = Seq2Seq(encoder, decoder)
-        self.objective = Counting(self.model, pad=PAD, label_smoothing=0.1)
+        self.objective = Counting.of(config, self.model, pad=PAD)
         self.on = on
         self.counts = {}
 

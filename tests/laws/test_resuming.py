@@ -9,9 +9,11 @@ from pathlib import Path
 import learner
 import pytest
 import torch
-from learner import CONFIG, SEED, CopyLearner
+from learner import CONFIG, EVERYTHING, SEED, CopyLearner
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from attention_core.training import loop, train
+from attention_core.training import run as state
+from attention_core.training import train
 
 UPDATES = 30
 
@@ -131,7 +133,7 @@ def test_killed_while_the_state_is_written(whole, tmp_path, monkeypatch):
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.torch, "save", half)
+        patch.setattr(state.torch, "save", half)
         with pytest.raises(Killed):
             train(CopyLearner(), CONFIG, tmp_path, seed=SEED)
     assert ended(tmp_path, UPDATES - 5) == whole
@@ -165,3 +167,53 @@ def test_a_run_that_has_ended_stays_as_it_is(whole, tmp_path):
     train(again, CONFIG, tmp_path, seed=SEED)
     assert "update" not in again.counts
     assert left(tmp_path, again) == whole
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """A whole run with all that training can do: its last validation is of averaged weights."""
+    out = tmp_path_factory.mktemp("everything")
+    torch.set_default_dtype(torch.float32)
+    run = CopyLearner(config=EVERYTHING)
+    train(run, EVERYTHING, out, seed=SEED)
+    assert run.counts == {"update": 36, "validation": 7, "save": 2, "saved": 2}
+    return left(out, run), curves(out)
+
+
+def curves(out):
+    """TensorBoard's points, without the time of day."""
+    events = EventAccumulator(str(out / "tensorboard")).Reload()
+    return {
+        name: [(point.step, point.value) for point in events.Scalars(name)]
+        for name in events.Tags()["scalars"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "count", "stop", "error"),
+    [
+        *[("update", n, interrupt(signal.SIGINT), KeyboardInterrupt) for n in (1, 6, 13, 20, 36)],
+        ("validation", 4, interrupt(signal.SIGTERM), KeyboardInterrupt),
+        *[("update", n, die, Killed) for n in (3, 12, 29)],
+        *[("validation", n, die, Killed) for n in (1, 3, 6, 7)],
+        *[("saved", n, die, Killed) for n in (1, 2)],
+    ],
+)
+def test_with_everything_that_training_can_do(event, count, stop, error, everything, tmp_path):
+    def on(*now):
+        if now == (event, count):
+            stop()
+
+    with pytest.raises(error):
+        train(CopyLearner(on, EVERYTHING), EVERYTHING, tmp_path, seed=SEED)
+    again = CopyLearner(config=EVERYTHING)
+    train(again, EVERYTHING, tmp_path, seed=SEED)
+    assert (left(tmp_path, again), curves(tmp_path)) == everything
+
+
+def test_such_a_run_that_has_ended_stays_as_it_is(everything, tmp_path):
+    for validations in (7, 0):
+        run = CopyLearner(config=EVERYTHING)
+        train(run, EVERYTHING, tmp_path, seed=SEED)
+        assert run.counts.get("validation", 0) == validations
+        assert (left(tmp_path, run), curves(tmp_path)) == everything

@@ -1,5 +1,6 @@
 import json
 import signal
+from dataclasses import replace
 from threading import Thread
 
 import pytest
@@ -8,7 +9,6 @@ from torch import nn
 
 from attention_core.errors import UserError
 from attention_core.training import Batch, Learner, TrainingConfig, train
-from attention_core.training.loop import learning_rate
 
 
 @pytest.fixture(autouse=True)
@@ -57,23 +57,6 @@ def config(**changes):
 
 def log(out):
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
-def test_warm_up_then_constant():
-    given = config(schedule="constant", warmup=4, learning_rate=0.8)
-    rates = [learning_rate(given, update, 10) for update in range(6)]
-    assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 0.8, 0.8])
-
-
-def test_warm_up_times_a_cosine_to_zero():
-    given = config(warmup=2, learning_rate=0.8)
-    rates = [learning_rate(given, update, 6) for update in (0, 1, 2, 3, 4, 6, 9)]
-    # ½ (1 + cos(π u / 6)) of 0, 1, 2, 3, 4, 6 sixths of the way
-    assert rates == pytest.approx([0.4, 0.8 * (2 + 3**0.5) / 4, 0.6, 0.4, 0.2, 0.0, 0.0])
-
-
-def test_without_warm_up_the_first_rate_is_whole():
-    assert learning_rate(config(learning_rate=0.8), 0, 10) == 0.8
 
 
 def test_an_update_is_adams_of_the_mean_loss_per_token(tmp_path):
@@ -126,10 +109,91 @@ def test_a_score_that_is_not_a_number_is_never_the_best(tmp_path):
     assert run.saved == [0.5, 0.6]
 
 
+def test_an_update_takes_so_many_batches(tmp_path):
+    """Two batches are one of both: their gradients are 1.5 and 3.5, their mean is 2.5."""
+    run = Scripted(0.5, 0.6)
+    train(run, config(accumulate=2, epochs=2, clip=0.0), tmp_path, seed=1)
+    assert [line["update"] for line in log(tmp_path)] == [1, 2]
+    assert run.objective.weight.grad.item() == pytest.approx(2.5)
+
+
+def test_batches_left_over_are_an_update_too(tmp_path):
+    run = Scripted(0.5, 0.6)
+    train(run, config(accumulate=3, epochs=2, clip=0.0), tmp_path, seed=1)
+    assert [line["epoch"] for line in log(tmp_path)] == [1, 2]
+    assert run.objective.weight.grad.item() == pytest.approx(2.5)
+
+
+def test_a_cosine_ends_with_the_last_update_of_several_batches(tmp_path):
+    run = Scripted(*[0.5] * 4)
+    train(run, config(accumulate=2, epochs=4, learning_rate=0.8), tmp_path, seed=1)
+    rates = [line["learning_rate"] for line in log(tmp_path)]
+    assert rates == pytest.approx([0.8, 0.4 * (1 + 0.5**0.5), 0.4, 0.4 * (1 - 0.5**0.5)])
+
+
+def test_plateaus_halve_the_rate(tmp_path):
+    """After each second validation in a row that is not better."""
+    run = Scripted(0.5, 0.4, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.1, 0.1)
+    given = config(schedule="plateau", plateau=2, patience=9, epochs=5, learning_rate=0.8)
+    train(run, given, tmp_path, seed=1)
+    rates = [line["learning_rate"] for line in log(tmp_path)]
+    assert rates == [0.8, 0.8, 0.8, 0.4, 0.4, 0.4, 0.2, 0.2, 0.1, 0.1]
+
+
+def test_the_objective_knows_how_many_updates_were_made(tmp_path):
+    run, seen = Scripted(0.5), []
+    run.objective.register_forward_pre_hook(lambda module, _: seen.append(module.update))
+    train(run, config(accumulate=2, epochs=3, validate_every=100), tmp_path, seed=1)
+    assert seen == [0, 0, 1, 1, 2, 2]
+
+
+def weights_at_validations(run):
+    """What the weight was at each validation and each save."""
+    seen = []
+    validate, save = run.validate, run.save
+    run.validate = lambda: (seen.append(run.objective.weight.item()), validate())[1]
+    run.save = lambda *given: (seen.append(("saved", run.objective.weight.item())), save(*given))
+    return seen
+
+
+@pytest.mark.parametrize(("score", "saved"), [(0.9, True), (0.6, False)])
+def test_the_mean_of_the_best_validations_is_one_more_try(score, saved, tmp_path):
+    run = Scripted(0.5, 0.4, 0.6, 0.3, score)
+    seen = weights_at_validations(run)
+    train(run, config(epochs=2, average=2), tmp_path, seed=1)
+    at = [x for x in seen if not isinstance(x, tuple)]
+    mean = pytest.approx((at[0] + at[2]) / 2)
+    assert at[4] == mean
+    assert run.objective.weight.item() == at[3]  # the run's own, to go on with
+    assert (seen[-1] == ("saved", at[4])) == saved
+    assert log(tmp_path)[-1] == {"update": 4, "averaged": 2, "score": score}
+
+
+def test_more_epochs_go_on_from_the_runs_own_weights(tmp_path):
+    """The averaged weights of the end are no part of the run."""
+    given = config(schedule="constant", average=2)
+    train(Scripted(0.5, 0.6, 0.9), given, tmp_path / "on", seed=1)
+    longer = replace(given, epochs=2)
+    gone_on = Scripted(0.7, 0.8, 0.95)
+    train(gone_on, longer, tmp_path / "on", seed=1)
+    at_once = Scripted(0.5, 0.6, 0.7, 0.8, 0.95)
+    train(at_once, longer, tmp_path / "whole", seed=1)
+    assert gone_on.objective.weight.item() == at_once.objective.weight.item()
+    assert gone_on.saved == [0.95]
+
+
 def test_another_models_state_is_not_gone_on_with(tmp_path):
     train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
     with pytest.raises(UserError, match=r"state.pt is the state of a model of other sizes.*out"):
         train(Scripted(0.5, 0.6, size=2), config(), tmp_path, seed=1)
+
+
+def test_as_many_processes_as_before_must_go_on(tmp_path):
+    train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
+    state = torch.load(tmp_path / "state.pt")
+    torch.save(state | {"processes": state["processes"] * 2}, tmp_path / "state.pt")
+    with pytest.raises(UserError, match=r"of a run in 2 processes, and this is one in 1: start as"):
+        train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a state", b"PK\x03\x04"])

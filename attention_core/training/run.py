@@ -1,0 +1,141 @@
+"""Where a run stands, saved and resumed."""
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from attention_core.errors import UserError
+from attention_core.training.averaging import Snapshots
+from attention_core.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Run:
+    """All that a run needs to go on as if it had never stopped: ``state.pt`` in its folder.
+
+    Every process has one, and they are alike but for the random state.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        config: TrainingConfig,
+        accelerator: "Accelerator",
+        objective: nn.Module,
+        optimizer: torch.optim.Optimizer,
+    ) -> None:
+        self.path = out / "state.pt"
+        self.config = config
+        self.accelerator = accelerator
+        self.objective = objective
+        self.optimizer = optimizer
+        self.snapshots = Snapshots(config)
+        self.epoch = self.batch = self.update = 0
+        self.validations = 0  # lines of the log
+        self.bad = 0  # validations in a row without a better score
+        self.halvings = 0  # of the learning rate, at plateaus
+        self.averaged = -1  # the update whose weights and earlier ones were averaged
+        self.best = -math.inf
+        self.loss, self.tokens = 0.0, 0  # since the last validation
+        if self.path.exists():
+            self._load()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether patience has ended."""
+        return self.bad >= self.config.patience
+
+    def advance(self, batches: int, loss: float, tokens: int) -> None:
+        """Takes note of an update."""
+        self.batch += batches
+        self.update += 1
+        self.loss += loss
+        self.tokens += tokens
+
+    def judge(self, score: float) -> bool:
+        """Takes note of a validation; whether it is the best so far."""
+        better = self.claims(score)
+        self.bad = 0 if better else self.bad + 1
+        if self.bad and self.bad % self.config.plateau == 0:
+            self.halvings += 1
+        self.snapshots.add(score, self.update, self.objective.state_dict())
+        self.validations += 1
+        self.loss, self.tokens = 0.0, 0
+        return better
+
+    def claims(self, score: float) -> bool:
+        """Whether a score is the best so far, which it then is."""
+        better = score > self.best
+        self.best = score if better else self.best
+        return better
+
+    def save(self) -> None:
+        """Writes ``state.pt``, in one move."""
+        from accelerate.utils import gather_object
+
+        device = self.accelerator.device
+        random = {"cpu": torch.get_rng_state()}
+        if device.type == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state(device)
+        state = {
+            "counters": {key: getattr(self, key) for key in self._COUNTERS},
+            "objective": self.objective.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "snapshots": self.snapshots.state_dict(),
+            "processes": gather_object([random]),
+            "sizes": self._sizes(),
+        }
+        if self.accelerator.is_main_process:
+            new = self.path.with_name("state.pt.new")
+            torch.save(state, new)
+            os.replace(new, self.path)
+
+    def _load(self) -> None:
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            sizes, processes = state["sizes"], state["processes"]
+        except Exception:
+            raise UserError(f"{self.path} is damaged: delete it to begin anew.") from None
+        if sizes != self._sizes():
+            raise UserError(
+                f"{self.path} is the state of a model of other sizes:"
+                " give the run another `out`, or delete that folder to begin anew."
+            )
+        if len(processes) != self.accelerator.num_processes:
+            raise UserError(
+                f"{self.path} is the state of a run in {len(processes)} processes, and this is one"
+                f" in {self.accelerator.num_processes}: start as many, or give it another `out`."
+            )
+        self.objective.load_state_dict(state["objective"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.snapshots.load_state_dict(state["snapshots"])
+        self._set_random(processes[self.accelerator.process_index])
+        for key in self._COUNTERS:
+            setattr(self, key, state["counters"][key])
+
+    def _set_random(self, random: dict[str, Any]) -> None:
+        torch.set_rng_state(random["cpu"])
+        if "cuda" in random and self.accelerator.device.type == "cuda":
+            torch.cuda.set_rng_state(random["cuda"], self.accelerator.device)
+
+    _COUNTERS = (
+        "epoch",
+        "batch",
+        "update",
+        "validations",
+        "bad",
+        "halvings",
+        "averaged",
+        "best",
+        "loss",
+        "tokens",
+    )
+
+    def _sizes(self) -> dict[str, list[int]]:
+        return {name: list(p.shape) for name, p in self.objective.state_dict().items()}

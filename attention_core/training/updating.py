@@ -1,0 +1,80 @@
+"""One update of the weights, from the batches of all processes."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from attention_core.training.batching import Batch
+from attention_core.training.config import TrainingConfig
+from attention_core.training.losses import Objective
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+
+class Updater:
+    """Adam (decoupled weight decay, Loshchilov and Hutter 2019) on the mean loss of a token.
+
+    The gradient is Σ_b ∇L_b / Σ_b n_b over the batches b of an update, with the summed loss L_b
+    and the number of tokens n_b of each. So k batches, one after the other or each in a process
+    of its own, are one batch k times as large.
+    """
+
+    def __init__(
+        self, accelerator: "Accelerator", objective: Objective, config: TrainingConfig
+    ) -> None:
+        self.accelerator = accelerator
+        self.objective = objective.to(accelerator.device)
+        self.clip = config.clip
+        self.weights = [weight for weight in objective.parameters() if weight.requires_grad]
+        self.optimizer = torch.optim.AdamW(
+            self.weights, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+
+    def update(self, batches: Iterable[Batch], rate: float) -> tuple[float, int]:
+        """One update from this process's ``batches`` and those of the others, at this rate.
+
+        The summed loss and number of tokens of all of them.
+        """
+        self.optimizer.zero_grad()
+        loss, count = 0.0, 0
+        for batch in batches:
+            with self.accelerator.autocast():
+                batch_loss, batch_count = self.objective(self._here(batch))
+            batch_loss.backward()
+            loss, count = loss + float(batch_loss.detach()), count + batch_count
+        if self.accelerator.num_processes > 1:
+            loss, count = self._sum_over_processes(loss, count)
+        for weight in self.weights:
+            if weight.grad is not None:
+                weight.grad /= count
+        if self.clip:
+            nn.utils.clip_grad_norm_(self.weights, self.clip)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        return loss, count
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the last update."""
+        rate: float = self.optimizer.param_groups[0]["lr"]
+        return rate
+
+    def _sum_over_processes(self, loss: float, count: int) -> tuple[float, int]:
+        """Adds up gradients, loss and count; a process without a batch has zeros to add."""
+        gradients = [torch.zeros_like(w) if w.grad is None else w.grad for w in self.weights]
+        flat = self.accelerator.reduce(torch.cat([x.flatten() for x in gradients]), "sum")
+        for weight, part in zip(
+            self.weights, flat.split([x.numel() for x in gradients]), strict=True
+        ):
+            weight.grad = part.view_as(weight)
+        sums = torch.tensor([loss, count], dtype=torch.float64, device=self.accelerator.device)
+        loss, tokens = self.accelerator.reduce(sums, "sum").tolist()
+        return loss, int(tokens)
+
+    def _here(self, batch: Batch) -> Batch:
+        device = self.accelerator.device
+        return Batch(tuple(x.to(device) for x in batch.source), batch.tokens.to(device))

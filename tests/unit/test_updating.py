@@ -1,0 +1,80 @@
+"""One update: k accumulated batches are one k times as large, in float64 and without dropout."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
+from attention_core.parts.encoders import TextEncoder
+from attention_core.training import Batch, TeacherForcing, TrainingConfig, pad
+from attention_core.training.processes import accelerator
+from attention_core.training.updating import Updater
+
+PAD, BEGIN, END, WORDS = 0, 1, 2, 9
+PAIRS = [([3, 4, 5], [5]), ([6], [3, 8, 8, 4, 7]), ([7, 7], [6, 6]), ([4, 3, 8, 5], [3, 3, 4])]
+
+
+@pytest.fixture(autouse=True)
+def _on_cpu(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+
+
+def batch_of(pairs):
+    source = pad([source for source, _ in pairs], PAD)
+    return Batch((source, source != PAD), pad([[BEGIN, *words, END] for _, words in pairs], PAD))
+
+
+def updater_of(**config):
+    torch.manual_seed(0)
+    sizes = DecoderSizes(vocabulary=WORDS, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    decoder = build_decoder("bahdanau", sizes)
+    model = Seq2Seq(TextEncoder(decoder.embedding, "gru", 3), decoder).double()
+    for weight in model.parameters():
+        nn.init.normal_(weight, std=0.7)
+    config = TrainingConfig(epochs=1, doubly_stochastic=0.5, **config)
+    return Updater(accelerator(), TeacherForcing.of(config, model, pad=PAD), config)
+
+
+@pytest.mark.parametrize("parts", [[1, 3], [2, 2], [1, 1, 1, 1]])
+def test_accumulated_batches_are_one_larger_batch(parts):
+    whole, split = updater_of(), updater_of()
+    for _ in range(3):
+        loss, count = whole.update([batch_of(PAIRS)], rate=0.1)
+        pairs = iter(PAIRS)
+        batches = [batch_of([next(pairs) for _ in range(size)]) for size in parts]
+        assert split.update(batches, rate=0.1) == (pytest.approx(loss, rel=1e-12), count)
+        assert count == sum(len(words) + 1 for _, words in PAIRS)
+    for one, other in zip(whole.weights, split.weights, strict=True):
+        assert_close(one.grad, other.grad, rtol=1e-9, atol=1e-12)
+        assert_close(one, other, rtol=1e-9, atol=1e-9)
+
+
+def test_the_gradient_is_that_of_the_mean_over_all_tokens_and_not_of_means():
+    updater = updater_of(clip=0.0)
+    before = [weight.detach().clone() for weight in updater.weights]
+    updater.update([batch_of(PAIRS[:1]), batch_of(PAIRS[1:2])], rate=0.1)
+    found = [weight.grad.clone() for weight in updater.weights]
+    for weight, value in zip(updater.weights, before, strict=True):
+        weight.data.copy_(value)
+        weight.grad = None
+    losses = [updater.objective(batch_of([pair])) for pair in PAIRS[:2]]
+    (sum(loss for loss, _ in losses) / sum(count for _, count in losses)).backward()
+    for gradient, weight in zip(found, updater.weights, strict=True):
+        assert_close(gradient, weight.grad)
+
+
+def test_clipping_comes_after_the_mean():
+    """The norm of the accumulated gradient is what is clipped."""
+    free, clipped = updater_of(clip=0.0), updater_of(clip=1e-3)
+    for updater in (free, clipped):
+        updater.update([batch_of(PAIRS[:2]), batch_of(PAIRS[2:])], rate=0.1)
+    norm = torch.stack([weight.grad.norm() for weight in free.weights]).norm()
+    for one, other in zip(free.weights, clipped.weights, strict=True):
+        assert_close(one.grad * (1e-3 / norm), other.grad, rtol=1e-4, atol=1e-12)
+
+
+def test_the_rate_is_that_of_the_update():
+    updater = updater_of()
+    updater.update([batch_of(PAIRS)], rate=0.25)
+    assert updater.rate == 0.25
