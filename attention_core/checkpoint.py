@@ -11,7 +11,7 @@ All of it is data: nothing in a checkpoint is ever executed or unpickled.
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ from attention_core.errors import UserError, nearest
 FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
+CARD = "README.md"
 
 
 class Checkpoint(NamedTuple):
@@ -137,23 +138,57 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
         UserError: names or shapes differ (all of them in one), or the weights are damaged.
     """
     weights, expected = checkpoint.weights(), weights_of(module)
-    missing = [name for name in expected if name not in weights]
-    unknown = [name for name in weights if name not in expected]
-    shapes = [
-        f"{name} (expected {list(tensor.shape)}, got {list(weights[name].shape)})"
-        for name, tensor in expected.items()
-        if name in weights and weights[name].shape != tensor.shape
-    ]
-    groups = {"missing": missing, "unknown": unknown, "of another shape": shapes}
-    problems = [f"{label}: {_some(names)}" for label, names in groups.items() if names]
-    if problems:
+    if problems := _differences(weights, expected):
         raise UserError(
-            f"The weights at {checkpoint.path} are not this model's; {'; '.join(problems)}. "
+            f"The weights at {checkpoint.path} are not this model's; {problems}. "
             f"Build the model from the checkpoint's own {CONFIG}, or train it again."
         )
     with torch.no_grad():
         for name, tensor in expected.items():
             tensor.copy_(weights[name])
+
+
+def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> None:
+    """Write the mean of the weights of several checkpoints of one model at `out`, as float32.
+
+    Whole numbers, such as counters, are the last one's; config and other files the first one's.
+
+    Raises:
+        UserError: there are less than two, one can't be read, or they differ in task, in names
+            or shapes of the weights, or in a file such as the tokenizer.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as place:
+    ...     for name, weight in {"a": 1.0, "b": 3.0}.items():
+    ...         weights = {"w": torch.tensor(weight)}
+    ...         save(f"{place}/{name}", task="toy", config={}, weights=weights, files={})
+    ...     average([f"{place}/a", f"{place}/b"], f"{place}/mean")
+    ...     read(f"{place}/mean").weights()
+    {'w': tensor(2.)}
+    """
+    if len(directories) < 2:
+        raise UserError("One checkpoint has no mean: give at least two.")
+    first, *others = map(read, directories)
+    mean = first.weights()
+    files = {path.name for path in first.path.iterdir() if path.is_file()} - {CONFIG, WEIGHTS, CARD}
+    for other in others:
+        if other.task != first.task:
+            raise UserError(
+                f"{other.path} is of the task {other.task!r}, and {first.path} of {first.task!r}."
+            )
+        weights = other.weights()
+        if problems := _differences(weights, mean):
+            raise UserError(f"{other.path} is another model than {first.path}; {problems}.")
+        for name in files:
+            if other.file(name) != first.file(name):
+                raise UserError(f"{other.path} has another {name} than {first.path}.")
+        for name, tensor in weights.items():
+            mean[name] = mean[name] + tensor if tensor.is_floating_point() else tensor
+    for name, tensor in mean.items():
+        if tensor.is_floating_point():
+            mean[name] = tensor / len(directories)
+    contents = {name: first.file(name) for name in files} | {CARD: _card_of_mean(first, others)}
+    save(out, task=first.task, config=first.config, weights=mean, files=contents)
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
@@ -165,6 +200,28 @@ def weights_of(module: nn.Module) -> dict[str, Tensor]:
             seen.add(id(tensor))
             named[name] = tensor
     return named
+
+
+def _differences(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> str:
+    """What keeps `weights` from standing for those expected; empty where nothing does."""
+    missing = [name for name in expected if name not in weights]
+    unknown = [name for name in weights if name not in expected]
+    shapes = [
+        f"{name} (expected {list(tensor.shape)}, got {list(weights[name].shape)})"
+        for name, tensor in expected.items()
+        if name in weights and weights[name].shape != tensor.shape
+    ]
+    groups = {"missing": missing, "unknown": unknown, "of another shape": shapes}
+    return "; ".join(f"{label}: {_some(names)}" for label, names in groups.items() if names)
+
+
+def _card_of_mean(first: Checkpoint, others: list[Checkpoint]) -> bytes:
+    checkpoints = [first, *others]
+    title = f"# The mean of the weights of {len(checkpoints)} checkpoints\n\n"
+    card = title.encode() + "".join(f"- {each.path}\n" for each in checkpoints).encode()
+    if (first.path / CARD).is_file():
+        card += b"\nThe card of the first, whose metrics are its own:\n\n" + first.file(CARD)
+    return card
 
 
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:

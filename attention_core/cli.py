@@ -82,19 +82,25 @@ def train(recipe: Path, overrides: tuple[str, ...]) -> None:
 
     \b
       attention-core train recipe.toml --set training.learning_rate=0.0005 --set seed=2
+      torchrun --nproc-per-node 2 -m attention_core.cli train recipe.toml
     """
     from attention_core.recipe import load_recipe, read_task
 
     task = load_task(read_task(recipe))
     settings: Any = load_recipe(recipe, task.recipe_type(), overrides)
     from attention_core.training import train as run
+    from attention_core.training.processes import first_process_first, in_first_process
 
+    with first_process_first():
+        learner = task.learner(settings)
     try:
-        best = run(task.learner(settings), settings.training, settings.out, seed=settings.seed)
+        best = run(learner, settings.training, settings.out, seed=settings.seed)
     except KeyboardInterrupt:
-        click.echo(f"Stopped; the same command goes on from {settings.out}.", err=True)
+        if in_first_process():
+            click.echo(f"Stopped; the same command goes on from {settings.out}.", err=True)
         sys.exit(130)
-    click.echo(best)
+    if in_first_process():
+        click.echo(best)
 
 
 @main.command()
@@ -126,6 +132,27 @@ def evaluate(checkpoint: str, split: str, data: Path, beam: int | None, as_json:
     for name, value in report.items():
         details = value.items() if isinstance(value, dict) else [("", value)]
         click.echo(f"{name}: " + ", ".join(f"{key} {number}".strip() for key, number in details))
+
+
+@main.command()
+@click.argument("checkpoints", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FOLDER",
+    help="Where the new checkpoint goes.",
+)
+def average(checkpoints: tuple[Path, ...], out: Path) -> None:
+    """Average the weights of several CHECKPOINTS of one model into a new one.
+
+    \b
+      attention-core average runs/a/best runs/b/best --out runs/mean
+    """
+    from attention_core.checkpoint import average as mean
+
+    mean(checkpoints, out)
+    click.echo(out)
 
 
 @main.command()
