@@ -24,6 +24,8 @@ _HOME = {
     "parts.attention": ["Attention", "FixedContext"],
     "parts.rnn": ["RecurrentStack"],
     "parts.encoders": ["TextEncoder"],
+    "parts.unconditional": ["Unconditional"],
+    "parts.pooling": ["AttentionPooling"],
     "parts.starts": ["BridgeStart", "CopyStart", "PrefixStart", "ProjectStart"],
     "parts.readouts": [
         "AttentionalReadout",
