@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from attention_core.errors import UserError, nearest
+from attention_core.parts.adaptive import AdaptiveSoftmax
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.decoder import RecurrentDecoder
 from attention_core.parts.readouts import (
@@ -72,6 +73,7 @@ class DecoderSizes:
     scorer: str | None = None
     reach: int = 10  # of a local window, in positions to each side
     tied: bool = False
+    cutoffs: tuple[int, ...] = ()  # of an adaptive softmax; () is a plain one
     dropout: float = 0.0
     word_dropout: float = 0.0
     variational: bool = False
@@ -111,6 +113,10 @@ class DecoderSizes:
         feed: bool = False,
     ) -> RecurrentDecoder:
         """The decoder of those parts, with what every preset shares."""
+        adaptive = None
+        if self.cutoffs:
+            size: int = readout.output_size  # type: ignore[assignment]
+            adaptive = AdaptiveSoftmax(size, self.vocabulary, self.cutoffs)
         return RecurrentDecoder(
             embedding=embedding,
             start=start,
@@ -121,6 +127,7 @@ class DecoderSizes:
             sentinel=sentinel,
             feed=feed,
             tied=self.tied,
+            adaptive=adaptive,
             dropout=self.dropout,
             word_dropout=self.word_dropout,
             variational=self.variational,

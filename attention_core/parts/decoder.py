@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attention_core.errors import UserError
+from attention_core.parts.adaptive import AdaptiveSoftmax
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.checks import check
 from attention_core.parts.dropout import WordDropout, dropped, sequence_mask
@@ -25,6 +26,8 @@ class RecurrentDecoder(nn.Module):
       candidate for it (Lu et al. 2017, §2.3).
     - ``feed`` gives the RNN the last readout r_{t-1} (input feeding, Luong et al. 2015, §3.3).
     - ``tied`` scores words with the embedding matrix (Press and Wolf 2017); R' must equal E.
+    - ``adaptive`` scores words in clusters, for a very large vocabulary (Grave et al. 2017, §4);
+      "logits" are then log-probabilities.
     - ``dropout`` acts on words, between layers, on the states and on the readout; ``variational``
       draws it once for each sequence and drops the recurrent states too (Gal and Ghahramani 2016,
       §4). ``word_dropout`` drops whole words.
@@ -59,6 +62,7 @@ class RecurrentDecoder(nn.Module):
         sentinel: VisualSentinel | None = None,
         feed: bool = False,
         tied: bool = False,
+        adaptive: AdaptiveSoftmax | None = None,
         dropout: float = 0.0,
         word_dropout: float = 0.0,
         variational: bool = False,
@@ -83,10 +87,16 @@ class RecurrentDecoder(nn.Module):
                 f"tied: expected a readout of the embedding's size {embedding.embedding_dim},"
                 f" got {size}"
             )
-        self.output = None if tied else nn.Parameter(torch.empty(embedding.num_embeddings, size))
+        if tied and adaptive is not None:
+            raise UserError(
+                "tied: an adaptive softmax has matrices of its own, so set tied to false"
+            )
+        self.adaptive = adaptive
+        own = not (tied or adaptive)
+        self.output = nn.Parameter(torch.empty(embedding.num_embeddings, size)) if own else None
         if self.output is not None:
             nn.init.xavier_uniform_(self.output)
-        self.bias = nn.Parameter(torch.zeros(embedding.num_embeddings))
+        self.bias = None if adaptive else nn.Parameter(torch.zeros(embedding.num_embeddings))
 
     @property
     def attention(self) -> Attention | None:
@@ -182,8 +192,11 @@ class RecurrentDecoder(nn.Module):
 
     def vocabulary(self, features: Tensor, words: Tensor | None = None) -> Tensor:
         """Logits (..., W) of readout features (..., R'), or (..., n) of the given words (n,)."""
+        if self.adaptive is not None:
+            gains: Tensor = self.adaptive(features)
+            return gains if words is None else gains[..., words]
         weight: Tensor = self.embedding.weight if self.output is None else self.output
-        bias: Tensor = self.bias
+        bias: Tensor = self.bias  # type: ignore[assignment]
         if words is not None:
             weight, bias = weight[words], bias[words]
         return F.linear(features, weight, bias)

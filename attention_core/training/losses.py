@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from attention_core.errors import UserError
 from attention_core.models import Seq2Seq
 from attention_core.training.batching import Batch
 from attention_core.training.config import ScheduledSampling, TrainingConfig
@@ -24,8 +25,10 @@ class TeacherForcing(Objective):
     it counts real steps and positions only. With ``scheduled_sampling`` the model reads some of
     its own samples instead of y_<t. With ``sampled_softmax`` p is normalised over candidates.
 
-    Raises UserError where label smoothing, which needs every word, goes with a softmax that
-    leaves words out.
+    A decoder with an adaptive softmax scores each position's cluster alone.
+
+    Raises UserError where label smoothing, which needs all words, goes with a softmax that leaves
+    words out, or where that would be sampled and adaptive at once.
     """
 
     def __init__(
@@ -39,6 +42,12 @@ class TeacherForcing(Objective):
         sampled_softmax: SampledSoftmax | None = None,
     ) -> None:
         super().__init__()
+        adaptive = model.decoder.adaptive is not None
+        if label_smoothing and (adaptive or sampled_softmax):
+            kind = "adaptive" if adaptive else "sampled"
+            raise UserError(f"label_smoothing: it needs all words, and the softmax is {kind}")
+        if adaptive and sampled_softmax:
+            raise UserError("sampled_softmax: the model's softmax is adaptive already: drop one")
         self.model = model
         self.pad = pad
         self.label_smoothing = label_smoothing
@@ -47,17 +56,30 @@ class TeacherForcing(Objective):
         self.sampled_softmax = sampled_softmax
 
     @classmethod
-    def of(cls, config: TrainingConfig, model: Seq2Seq, *, pad: int = 0) -> "TeacherForcing":
-        """The objective that a recipe asks for."""
-        words = model.decoder.embedding.num_embeddings
-        sampled = config.sampled_softmax
+    def of(
+        cls,
+        config: TrainingConfig,
+        model: Seq2Seq,
+        *,
+        pad: int = 0,
+        frequencies: Tensor | None = None,
+    ) -> "TeacherForcing":
+        """The objective that a recipe asks for.
+
+        ``frequencies`` (W,) of the target words, where known, are what candidates are drawn by.
+        """
+        sampled = None
+        if config.sampled_softmax:
+            words = model.decoder.embedding.num_embeddings
+            proposal = None if frequencies is None else frequencies + 1.0
+            sampled = SampledSoftmax(words, config.sampled_softmax, proposal)
         return cls(
             model,
             pad=pad,
             label_smoothing=config.label_smoothing,
             doubly_stochastic=config.doubly_stochastic,
             scheduled_sampling=config.scheduled_sampling,
-            sampled_softmax=SampledSoftmax(words, sampled) if sampled else None,
+            sampled_softmax=sampled,
         )
 
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
@@ -87,10 +109,13 @@ class TeacherForcing(Objective):
 
     def _surprise(self, features: Tensor, targets: Tensor) -> Tensor:
         """-Σ log p of the real positions alone: features (n, R'), targets (n,)."""
+        decoder = self.model.decoder
+        if decoder.adaptive is not None:
+            return -decoder.adaptive.of(features, targets).sum()
         if self.sampled_softmax is not None and self.training:
-            loss: Tensor = self.sampled_softmax(self.model.decoder, features, targets)
+            loss: Tensor = self.sampled_softmax(decoder, features, targets)
             return loss
-        logits = self.model.decoder.vocabulary(features)
+        logits = decoder.vocabulary(features)
         return F.cross_entropy(
             logits, targets, reduction="sum", label_smoothing=self.label_smoothing
         )

@@ -1,7 +1,7 @@
 """Recipes of translation, and what the training loop needs for one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -85,14 +85,18 @@ class TranslateLearner(Learner):
         self.tokenizer = self._tokenizer(captions + everyday)
         self._captions = [self._encoded(pairs) for pairs in captions]
         self._everyday = [self._encoded(pairs) for pairs in everyday]
-        everything = chain(*self._captions, *self._everyday)
-        self.pieces = pieces_of((target for _, target in everything), self.tokenizer)
+        self.pieces = pieces_of((target for _, target in self._pairs()), self.tokenizer)
         self._validation = self._validation_pairs()
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model, self.tokenizer.size)
+        frequencies = self._frequencies()
+        if self.model.decoder.adaptive is not None:
+            self.model.decoder.adaptive.rank_by(frequencies)
         if recipe.start:
             checkpoint.load_into(self.model, checkpoint.read(recipe.start))
-        self.objective = TeacherForcing.of(recipe.training, self.model, pad=self.tokenizer.pad)
+        self.objective = TeacherForcing.of(
+            recipe.training, self.model, pad=self.tokenizer.pad, frequencies=frequencies
+        )
 
     def batches(self, epoch: int) -> Sequence[list[tuple[list[int], list[int]]]]:
         data = self.recipe.data
@@ -146,6 +150,15 @@ class TranslateLearner(Learner):
             },
             half=True,
         )
+
+    def _frequencies(self) -> torch.Tensor:
+        """How often each id is a target."""
+        targets = chain.from_iterable(target[1:] for _, target in self._pairs())
+        counts = np.bincount(np.fromiter(targets, np.int64), minlength=self.tokenizer.size)
+        return torch.from_numpy(counts)
+
+    def _pairs(self) -> Iterator[tuple[list[int], list[int]]]:
+        return chain(*self._captions, *self._everyday)
 
     def _short(self, corpus: list[tuple[list[int], list[int]]]) -> list[int]:
         return [i for i, (source, _) in enumerate(corpus) if len(source) <= self.recipe.data.short]

@@ -25,6 +25,7 @@ class ModelConfig:
     variational: bool = False  # one dropout mask a sequence
     word_dropout: float = field(default=0.0, metadata={"min": 0.0, "max": 0.9})
     tied: bool = True
+    cutoffs: tuple[int, ...] = ()  # frequency ranks that an adaptive softmax clusters words by
 
 
 def build_model(config: ModelConfig, vocabulary: int) -> Seq2Seq:
@@ -49,6 +50,7 @@ def build_model(config: ModelConfig, vocabulary: int) -> Seq2Seq:
             variational=config.variational,
             word_dropout=config.word_dropout,
             tied=config.tied,
+            cutoffs=config.cutoffs,
             dropout=config.dropout,
         ),
     )
