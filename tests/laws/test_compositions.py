@@ -13,7 +13,7 @@ from torch.testing import assert_close
 from attention_core.models import PRESETS, DecoderSizes, Seq2Seq, build_decoder
 from attention_core.parts.encoders import TextEncoder
 from attention_core.parts.rnn import CELLS
-from attention_core.parts.scorers import SCORERS
+from attention_core.parts.scorers import SCORERS, Additive
 from attention_core.parts.types import Memory
 
 LOOKING_NOWHERE = ("sutskever", "cho", "context_and_previous", "show_and_tell")
@@ -163,3 +163,18 @@ def test_the_laws_hold(preset, scorer, cell, data):
     weights_are_a_distribution(preset, case)
     rows_are_a_tiled_memory(case)
     nothing_looks_ahead(case)
+
+
+@few
+@given(data=st.data())
+@torch.no_grad()
+def test_coverage_behind_the_rnn(data):
+    """A wiring of no preset: attention with the new state that is told what was looked at."""
+    case = data.draw(cases("luong", "additive", "gru"))
+    decoder = case.model.decoder
+    size = decoder.after.scorer
+    decoder.after.scorer = Additive(size.query_size, size.value_size, size.key_size, coverage=True)
+    nn.init.normal_(decoder.after.scorer.coverage.weight)
+    stepping_is_the_run_at_once(case)
+    padding_changes_nothing(case)
+    a_batch_is_its_sources_one_by_one(case)
