@@ -1,127 +1,155 @@
 """Beam search over rows that share an untiled memory."""
 
+import math
+from bisect import insort
+from collections.abc import Sequence
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
 
-from attention_core.parts.types import DecoderState, Memory
-from attention_core.search.hypothesis import Hypothesis, Step
+from attention_core.search.arguments import at_least, check
+from attention_core.search.constraints import Constraint, constrained
+from attention_core.search.hypothesis import Hypothesis
+from attention_core.search.scoring import coverage_score
+from attention_core.search.step import M, S, Step, precise, real_positions
+from attention_core.search.trail import Ended, Level, Trail
+
+Stop = Literal["width", "best"]
 
 
 @torch.no_grad()
 def beam_search(
-    step: Step,
-    memory: Memory,
-    state: DecoderState,
+    step: Step[M, S],
+    memory: M,
+    state: S,
     *,
     begin: Tensor,
     end: int,
     max_length: int,
     width: int = 5,
     length_penalty: float = 1.0,
+    coverage_penalty: float = 0.0,
+    stop: Stop = "width",
+    constraints: Sequence[Constraint] = (),
 ) -> list[list[Hypothesis]]:
     """The best sequences for each of B sources, best first: at least one, at most ``width``.
 
     Keeps the ``width`` most probable open prefixes. A prefix that takes ``end`` among the best
-    ``width`` continuations is finished; a source is done once ``width`` have finished, or after
-    ``max_length`` tokens, when open prefixes fill the places left. Ranked by
-    score = Σ log p / length^α with α = ``length_penalty``. Graves 2012, §3; Bahdanau et al.
-    2014, §4; length normalisation: Cho et al. 2014b, §4.2.
+    ``width`` continuations is finished. Graves 2012, §3; Bahdanau et al. 2014, §4.
+
+    Ranked by score = Σ_t log p_t / T^α + β Σ_s log min(Σ_t α_ts, 1), α = ``length_penalty`` (Cho
+    et al. 2014b, §4.2), β = ``coverage_penalty`` over the real positions of the memory's
+    ``valid`` (Wu et al. 2016, §7, eq. 14; a position looked at less than 1e-10 counts as that).
+
+    ``stop`` says when a source is done, before ``max_length`` tokens:
+
+    - "width": once ``width`` have finished, the first ones.
+    - "best": once no open prefix can beat the worst of the ``width`` best finished ones: the result
+      is that of never stopping, after Huang et al. 2017. Proof: a prefix of log-probability L ends
+      at some T ≤ ``max_length`` with L' ≤ L ≤ 0, and the coverage term is at most 0, so its score
+      is at most L' / T^α ≤ L / T^α ≤ L / ``max_length``^α, which is what is compared.
+
+    Where fewer than ``width`` have finished, open prefixes of ``max_length`` tokens fill the places
+    left. A prefix that the constraints let no word follow is dropped; only where nothing else is
+    left, the last such prefixes are the result, unfinished. Log-probabilities are the model's own
+    under constraints too.
 
     Shapes: begin (B,), state with B rows. ``step`` is called with B·width rows, and the memory
     of the B sources as it is.
+
+    Raises ValueError where an argument is out of its range, naming it, and where there is a
+    coverage penalty but no attention.
+
+    >>> from attention_core.search import EnsembleState
+    >>> table = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.4, 0.6], [0.7, 0.3, 0.0]]).log()
+    >>> def step(tokens, memory, state):  # p(next | last); 0 is the end
+    ...     return table[tokens], state, None
+    >>> options = {"begin": torch.tensor([1]), "end": 0, "max_length": 9, "width": 2}
+    >>> for found in beam_search(step, None, EnsembleState(), length_penalty=0.0, **options)[0]:
+    ...     print(found.tokens, round(found.log_probability, 2))
+    [2, 0] -0.87
+    [1, 2, 0] -1.78
     """
-    if width < 1 or max_length < 1:
-        raise ValueError(f"width and max_length: expected at least 1, got {width}, {max_length}")
+    check(begin, memory, max_length, length_penalty, constraints)
+    at_least(1, width=width)
+    at_least(0, coverage_penalty=coverage_penalty)
+    if stop not in get_args(Stop):
+        raise ValueError(f"stop: expected one of {', '.join(get_args(Stop))}, got {stop!r}")
+    valid = real_positions(memory) if coverage_penalty else None
+
     sources = begin.numel()
     offset = torch.arange(sources, device=begin.device)[:, None] * width
     state = state.repeated(width)
     tokens = begin.repeat_interleave(width)
-    total = torch.full((sources, width), -torch.inf, device=begin.device, dtype=torch.float32)
+    prefixes = begin.new_empty(sources, width, 0)
+    coverage: Tensor | None = None  # (B, width, S)
+    total = torch.full((sources, width), -torch.inf, device=begin.device)
     total[:, 0] = 0.0  # all rows of a source start alike: one counts
-    trail = _Trail(length_penalty, end)
-    finished: list[list[Hypothesis]] = [[] for _ in range(sources)]
+    levels: list[Level] = []
+    looked: list[Tensor] = []
+    finished: list[list[Ended]] = [[] for _ in range(sources)]
 
-    for _ in range(max_length):
+    for length in range(1, max_length + 1):
         logits, state, weights = step(tokens, memory, state)
-        vocabulary = logits.size(-1)
+        gains = precise(logits).log_softmax(-1)
+        if weights is not None:
+            looked.append(weights.unflatten(0, (sources, width)))
         # Only the best width + 1 tokens of a row can matter, one of which may be the end.
-        gain, token = logits.topk(min(width + 1, vocabulary), dim=-1)
-        gain = gain - logits.logsumexp(-1, keepdim=True)
-        each = gain.size(-1)
-        total = total.to(gain.dtype)
-        candidates = (total.view(-1, 1) + gain).view(sources, width * each)
-        score, pick = candidates.topk(min(2 * width, width * each))
-        parent, token = pick // each, token.view(sources, -1).gather(1, pick)
-        gain = gain.view(sources, -1).gather(1, pick)
-        ending = token == end
-        for source, rank in (ending[:, :width] & score[:, :width].isfinite()).nonzero().tolist():
-            if len(finished[source]) < width:
-                finished[source].append(
-                    trail.follow(
-                        source, int(parent[source, rank]), float(gain[source, rank]), weights, width
-                    )
+        allowed = constrained(constraints, prefixes, gains)
+        gain, token = allowed.topk(min(width + 1, gains.size(-1)), dim=-1)
+        candidates = (total.view(-1, 1) + gain).view(sources, -1)
+        likely, pick = candidates.topk(min(2 * width, candidates.size(1)))
+        parent = pick // gain.size(-1)
+        token, gain = (x.view(sources, -1).gather(1, pick) for x in (token, gain))
+        score = likely / length**length_penalty
+        if coverage_penalty:
+            if valid is None or weights is None:
+                raise ValueError(
+                    "coverage_penalty: expected a memory with `valid` and a step with attention"
+                    " weights, got none"
                 )
+            coverage = looked[-1] if coverage is None else coverage + looked[-1]
+            covered = coverage_score(coverage, valid[:, None])
+            score = score + coverage_penalty * covered.gather(1, parent)
+
+        ending = token == end
+        ended = (ending & likely.isfinite())[:, :width].nonzero(as_tuple=True)
+        columns = (x[ended].tolist() for x in (score, parent, gain))
+        for source, of, row, last in zip(ended[0].tolist(), *columns, strict=True):
+            _keep(finished[source], Ended(of, length, row, last), width, stop)
         # The open prefixes, in their order: those that did not take the end.
         order = ending.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
-        total = score.masked_fill(ending, -torch.inf).gather(1, order)
-        parent, token, gain = (x.gather(1, order) for x in (parent, token, gain))
-        trail.append(token, parent, gain, weights, width)
-        if all(len(found) >= width for found in finished):
-            break
-        state = state.rows((parent + offset).flatten())
-        tokens = token.flatten()
-    for source, found in enumerate(finished):
-        for row in range(width):
-            if len(found) < width and bool(total[source, row].isfinite()):
-                found.append(trail.open(source, row))
-        found.sort(key=lambda hypothesis: -hypothesis.score)
-    return finished
-
-
-class _Trail:
-    """Back-pointers of every step, to read hypotheses off."""
-
-    def __init__(self, length_penalty: float, end: int) -> None:
-        self.length_penalty = length_penalty
-        self.end = end
-        self.steps: list[tuple[Tensor, Tensor, Tensor, Tensor | None]] = []
-
-    def append(
-        self, token: Tensor, parent: Tensor, gain: Tensor, weights: Tensor | None, width: int
-    ) -> None:
-        looked = None if weights is None else weights.unflatten(0, (-1, width))
-        self.steps.append((token, parent, gain, looked))
-
-    def follow(
-        self, source: int, parent: int, gain: float, weights: Tensor | None, width: int
-    ) -> Hypothesis:
-        """The prefix in row ``parent``, finished by the end token."""
-        looked = [] if weights is None else [weights[source * width + parent]]
-        return self._read(source, parent, [self.end], [gain], looked, finished=True)
-
-    def open(self, source: int, row: int) -> Hypothesis:
-        """The prefix in a row, as the length limit left it."""
-        return self._read(source, row, [], [], [], finished=False)
-
-    def _read(
-        self,
-        source: int,
-        row: int,
-        tokens: list[int],
-        gains: list[float],
-        looked: list[Tensor],
-        *,
-        finished: bool,
-    ) -> Hypothesis:
-        for token, parent, gain, weights in reversed(self.steps):
-            tokens.append(int(token[source, row]))
-            gains.append(float(gain[source, row]))
-            row = int(parent[source, row])
-            if weights is not None:
-                looked.append(weights[source, row])
-        tokens.reverse()
-        gains.reverse()
-        score = sum(gains) / len(tokens) ** self.length_penalty
-        return Hypothesis(
-            tokens, gains, score, torch.stack(looked[::-1]) if looked else None, finished
+        likely, score = (x.masked_fill(ending, -torch.inf) for x in (likely, score))
+        total, token, gain, parent, score = (
+            x.gather(1, order) for x in (likely, token, gain, parent, score)
         )
+        levels.append(Level(token, gain, parent, score))
+        bounds = (total[:, 0] / max_length**length_penalty).tolist()
+        if all(_done(*each, width, stop) for each in zip(finished, bounds, strict=True)):
+            break
+        rows = (parent + offset).flatten()
+        state = state.rows(rows)
+        tokens = token.flatten()
+        if constraints:
+            prefixes = prefixes.flatten(0, 1)[rows].unflatten(0, (sources, width))
+            prefixes = torch.cat([prefixes, token[..., None]], -1)
+        if coverage is not None:
+            coverage = coverage.flatten(0, 1)[rows].view_as(coverage)
+
+    trail = Trail(levels, looked, end)
+    return [trail.best(source, found, width) for source, found in enumerate(finished)]
+
+
+def _keep(found: list[Ended], one: Ended, width: int, stop: Stop) -> None:
+    """Puts one more in its place, best first: the ``width`` first or best ones stay."""
+    if stop == "best" or len(found) < width:
+        insort(found, one, key=lambda ended: -ended.score)
+        del found[width:]
+
+
+def _done(found: list[Ended], bound: float, width: int, stop: Stop) -> bool:
+    """Whether a source needs no further step; no open prefix can end above ``bound``."""
+    if bound == -math.inf:  # there is none
+        return True
+    return len(found) == width and (stop == "width" or found[-1].score >= bound)

@@ -1,27 +1,24 @@
-"""What a search finds, and the step function it knows."""
+"""What a search finds."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from torch import Tensor
-
-from attention_core.parts.types import DecoderState, Memory
-
-Step: TypeAlias = Callable[
-    [Tensor, Memory, DecoderState], tuple[Tensor, DecoderState, Tensor | None]
-]
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """One output sequence, the end token included where it was reached."""
+    """One output sequence, the end token included where it was reached.
+
+    >>> found = Hypothesis([5, 2], [-0.5, -0.25], score=-0.375, weights=None, finished=True)
+    >>> found.log_probability
+    -0.75
+    """
 
     tokens: list[int]
-    log_probabilities: list[float]  # of each token
-    score: float  # Σ log p / length^α
+    log_probabilities: list[float]  # of each token, by the model itself
+    score: float  # Σ log p / length^α, and what the search adds to it
     weights: Tensor | None  # (T, S) attention per token
-    finished: bool  # False where the length limit cut it off
+    finished: bool  # False where the length limit or the constraints cut it off
 
     @property
     def log_probability(self) -> float:

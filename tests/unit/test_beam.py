@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from attention_core.parts.types import DecoderState
+from attention_core.parts.types import DecoderState, Memory
 from attention_core.search import beam_search, greedy_search
 
 END, A, B, C = range(4)
@@ -127,10 +127,133 @@ def test_state_rows_and_repeats():
     assert state.repeated(2).position.tolist() == [0, 0, 1, 1, 2, 2]
 
 
-@pytest.mark.parametrize("options", [{"width": 0}, {"max_length": 0}])
-def test_limits_must_be_positive(options):
-    with pytest.raises(ValueError, match="expected at least 1, got"):
-        search(beam_search, Table({}), **options)
-    if "max_length" in options:
-        with pytest.raises(ValueError, match="max_length: expected at least 1, got 0"):
-            search(greedy_search, Table({}), **options)
+# A long output that is likelier per token than the short ones that finish first.
+SLOW = {A: {END: 0.4, B: 0.6}, B: {END: 0.1, C: 0.9}, C: {END: 0.99, C: 0.01}}
+
+
+def test_the_first_to_finish_need_not_be_the_best():
+    first = search(beam_search, Table(SLOW), width=1, length_penalty=1.0, max_length=9)
+    assert first[0][0].tokens == [B, C, END]
+    hasty, patient = Table(SLOW), Table(SLOW)
+    early = search(beam_search, hasty, width=2, length_penalty=2.0)[0]
+    best = search(beam_search, patient, width=2, length_penalty=2.0, stop="best")[0]
+    assert [found.tokens for found in early] == [[B, END], [END]]
+    assert [found.tokens for found in best] == [[B, C, END], [B, C, C, END]]
+    assert (hasty.calls, patient.calls) == (2, 4)
+
+
+def test_the_best_stops_as_soon_as_nothing_can_beat_it():
+    """log 0.9 for one token: log 0.1 can't beat it where length does not count."""
+    table = {A: {END: 0.9, B: 0.1}, B: {B: 0.7, C: 0.3}}
+    lone = Table(table)
+    found = search(beam_search, lone, width=1, length_penalty=0.0, stop="best", max_length=50)
+    assert found[0][0].tokens == [END] and lone.calls == 1
+    far = Table(table)  # log 0.1 / 50 would beat it, and log (0.1 · 0.7⁸) / 50, and no more
+    search(beam_search, far, width=1, length_penalty=1.0, stop="best", max_length=50)
+    assert far.calls == 10
+
+
+@pytest.mark.parametrize("stop", ["width", "best"])
+def test_it_stops_where_nothing_is_open(stop):
+    table = Table({A: {END: 0.5, B: 0.5}, B: {END: 1.0}})
+    found = search(beam_search, table, width=4, stop=stop, max_length=50)[0]
+    assert sorted(one.tokens for one in found) == [[END], [B, END]]
+    assert table.calls == 2
+
+
+def covering(beta, **options):
+    """A beam over sources of four positions, of which the first is none in the second source."""
+    valid = torch.tensor([[True] * 4, [False, True, True, True]])
+    memory = Memory(torch.zeros(2, 4, 1), None, valid, torch.zeros(2, 1))
+    return beam_search(
+        Table({A: {B: 0.6, END: 0.4}, B: {END: 1.0}}),
+        memory,
+        start(2),
+        begin=torch.tensor([A, A]),
+        end=END,
+        max_length=3,
+        width=2,
+        length_penalty=0.0,
+        coverage_penalty=beta,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("stop", ["width", "best"])
+def test_coverage_counts_real_positions_never_looked_at(stop):
+    """What is looked at are the tokens read: A, then B; a position missed is log 1e-10."""
+    missed = math.log(1e-10)
+    for source, (nbest, positions) in enumerate(zip(covering(0.5, stop=stop), (4, 3), strict=True)):
+        scores = {tuple(found.tokens): found.score for found in nbest}
+        assert scores == {
+            (B, END): pytest.approx(math.log(0.6) + 0.5 * missed * (positions - 2)),
+            (END,): pytest.approx(math.log(0.4) + 0.5 * missed * (positions - 1)),
+        }, source
+        assert all(found.log_probability > math.log(0.3) for found in nbest)
+
+
+def test_coverage_moves_the_list_but_not_the_probabilities():
+    table = {A: {END: 0.6, B: 0.4}, B: {END: 1.0}}
+    memory = Memory(
+        torch.zeros(1, 4, 1), None, torch.ones(1, 4, dtype=torch.bool), torch.zeros(1, 1)
+    )
+    options = {"begin": torch.tensor([A]), "end": END, "max_length": 3, "width": 2}
+    plain, covered = (
+        beam_search(
+            Table(table), memory, start(), length_penalty=0.0, coverage_penalty=beta, **options
+        )[0]
+        for beta in (0.0, 0.1)
+    )
+    assert [found.tokens for found in plain] == [[END], [B, END]]
+    assert [found.tokens for found in covered] == [[B, END], [END]]
+    assert covered[0].log_probability == pytest.approx(math.log(0.4))
+
+
+def test_coverage_needs_attention():
+    memory = Memory(
+        torch.zeros(1, 4, 1), None, torch.ones(1, 4, dtype=torch.bool), torch.zeros(1, 1)
+    )
+
+    def blind(tokens, memory, state):
+        return torch.zeros(tokens.numel(), 4), state, None
+
+    options = {"begin": torch.tensor([A]), "end": END, "max_length": 3, "coverage_penalty": 0.1}
+    for step, given in ((blind, memory), (Table(GARDEN_PATH), None)):
+        with pytest.raises(ValueError, match="coverage_penalty: expected a memory with `valid`"):
+            beam_search(step, given, start(), **options)
+
+
+def test_half_precision_is_summed_in_full():
+    logits = torch.tensor([[0.1, 1.3, 2.7, 0.4]], dtype=torch.bfloat16)
+
+    def step(tokens, memory, state):
+        return logits.expand(tokens.numel(), 4), state, None
+
+    for found in (search(beam_search, step)[0][0], search(greedy_search, step)[0]):
+        gain = float(logits[0].float().log_softmax(-1)[B])
+        assert found.log_probabilities == pytest.approx([gain] * 5)
+
+
+def test_a_prefix_without_a_next_word_is_dropped():
+    """B may not be followed; only where every first word is such a one, it is the result."""
+    stuck = search(
+        beam_search, Table(GARDEN_PATH), begin=(A, C), width=3, constraints=[no_word_after(B, END)]
+    )
+    assert [[found.tokens for found in nbest] for nbest in stuck] == [[[C, C, C, C, C]], [[C] * 5]]
+    nothing = search(
+        beam_search, Table(GARDEN_PATH), width=3, constraints=[no_word_after(B, C, END)]
+    )
+    assert [(found.tokens, found.finished) for found in nothing[0]] == [([B], False), ([C], False)]
+
+
+def no_word_after(*words):
+    """A constraint: nothing follows these words, and the end never comes."""
+
+    def constraint(prefixes, logits):
+        logits = logits.clone()
+        logits[..., END] = -torch.inf
+        for word in words if prefixes.size(-1) else ():
+            logits[prefixes[..., -1] == word] = -torch.inf
+        return logits
+
+    return constraint

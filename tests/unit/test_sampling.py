@@ -6,6 +6,7 @@ import torch
 from attention_core.models import DecoderSizes, build_decoder
 from attention_core.parts.types import Encoded
 from attention_core.search import beam_search, greedy_search, restricted, sample
+from attention_core.search.sampling import truncated
 
 END, WORDS = 2, 5
 
@@ -14,9 +15,7 @@ END, WORDS = 2, 5
 def decoding():
     """A tiny decoder's step, its memory and its first state for one source."""
     torch.manual_seed(1)
-    sizes = DecoderSizes(
-        vocabulary=WORDS, embedding=4, hidden=4, values=4, summary=4, attention=4
-    )
+    sizes = DecoderSizes(vocabulary=WORDS, embedding=4, hidden=4, values=4, summary=4, attention=4)
     decoder = build_decoder("bahdanau", sizes).double().eval()
     torch.nn.init.normal_(decoder.output, std=2.0)
     encoded = Encoded(
@@ -60,12 +59,52 @@ def test_a_cold_sample_is_greedy(decoding):
     assert cold.log_probabilities == pytest.approx(greedy.log_probabilities)
 
 
-def test_bad_settings_are_refused(decoding):
+LOGITS = torch.tensor([[0.1, 0.4, 0.05, 0.2, 0.25], [0.5, 0.0, 0.1, 0.3, 0.1]]).log()
+
+
+@pytest.mark.parametrize(
+    ("top_k", "top_p", "first", "second"),
+    [
+        (None, None, [0, 1, 2, 3, 4], [0, 2, 3, 4]),
+        (2, None, [1, 4], [0, 3]),
+        (9, None, [0, 1, 2, 3, 4], [0, 2, 3, 4]),
+        (None, 0.45, [1, 4], [0]),
+        (None, 0.66, [1, 3, 4], [0, 3]),
+        (None, 1e-9, [1], [0]),
+        (None, 1.0, [0, 1, 2, 3, 4], [0, 2, 3, 4]),
+        # 0.4 of the 0.65 that the best two have is 0.62 of them; 0.5 of 0.8 is 0.63.
+        (2, 0.61, [1], [0]),
+        (2, 0.64, [1, 4], [0, 3]),
+    ],
+)
+def test_likely_words_are_kept(top_k, top_p, first, second):
+    found = truncated(LOGITS, top_k, top_p)
+    kept = found.isfinite()
+    assert [row.nonzero()[:, 0].tolist() for row in kept] == [first, second]
+    assert torch.equal(found[kept], LOGITS[kept])
+
+
+def test_of_equal_words_as_many_are_kept_as_asked_for():
+    assert int(truncated(torch.zeros(1, 5), 2, None).isfinite().sum()) == 2
+    assert int(truncated(torch.zeros(1, 4), None, 0.5).isfinite().sum()) == 2
+
+
+def test_a_seed_draws_the_same_again(decoding):
     step, memory, state = decoding
-    with pytest.raises(ValueError, match="temperature and samples"):
+    options = {"begin": torch.tensor([1]), "end": END, "max_length": 8, "samples": 6}
+    (first, again, other) = (
         sample(
-            step, memory, state, begin=torch.tensor([1]), end=END, max_length=2, temperature=0.0
-        )
+            step,
+            memory,
+            state,
+            top_k=4,
+            top_p=0.9,
+            generator=torch.Generator().manual_seed(seed),
+            **options,
+        )[0]
+        for seed in (1, 1, 2)
+    )
+    assert [h.tokens for h in first] == [h.tokens for h in again] != [h.tokens for h in other]
 
 
 def test_a_restricted_step_gives_no_other_words(decoding):

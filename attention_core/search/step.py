@@ -1,0 +1,37 @@
+"""The step function that every search walks, and the state that it carries."""
+
+from collections.abc import Callable
+from typing import Protocol, Self, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+
+
+class State(Protocol):
+    """What a decoder carries from step to step, as a value with one entry per row."""
+
+    def rows(self, index: Tensor) -> Self:
+        """The state of the given rows, in their order: index (R',)."""
+
+    def repeated(self, times: int) -> Self:
+        """Each row ``times`` over, side by side: N rows for every source."""
+
+
+M = TypeVar("M")  # a memory: the searches hand it on as it is
+S = TypeVar("S", bound=State)
+
+# tokens (R,), memory, state -> logits (R, W), the next state, weights (R, S) or None
+Step: TypeAlias = Callable[[Tensor, M, S], tuple[Tensor, S, Tensor | None]]
+
+
+def real_positions(memory: object) -> Tensor | None:
+    """``valid`` (B, S) of a memory, of an ensemble's first member; None where there is none."""
+    while type(memory) is tuple and memory:
+        memory = memory[0]
+    valid = getattr(memory, "valid", None)
+    return valid if isinstance(valid, Tensor) else None
+
+
+def precise(logits: Tensor) -> Tensor:
+    """The same logits in at least float32, to be normalised and summed."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
