@@ -1,4 +1,4 @@
-"""Sentence pairs out of English: Multi30k, Tatoeba, and a reader's own parallel text.
+"""Sentence pairs: Multi30k and Tatoeba out of English, and parallel text of one's own.
 
 Every reader gives cleaned text (see `attention_core.tokenizer.clean`), Chinese simplified, in the
 order of the files, without empty sentences.
@@ -11,7 +11,7 @@ import gzip
 import hashlib
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +30,11 @@ _TATOEBA_SOURCE = "Tatoeba sentence pairs: https://www.manythings.org/anki"
 
 
 class Pair(NamedTuple):
-    """An English sentence, its translation, and the language of that."""
+    """A sentence, its translation, and the language of that.
+
+    >>> Pair("A dog.", "Ein Hund.", "de").language
+    'de'
+    """
 
     source: str
     target: str
@@ -68,6 +72,24 @@ def tatoeba(root: str | Path, split: str, language: str) -> list[Pair]:
     return [pair for pair in pairs if _split_of(pair.source) == split]
 
 
+def own(files: Sequence[str], split: str, language: str) -> list[Pair]:
+    """Pairs of one's own files: two, as `parallel` reads them, or one, as `tsv` does.
+
+    `split` is "train", or "val" or "test", each the pairs of 2 % of the source sentences, told by
+    the sentence itself: with all its translations it is in one split, in whatever order it comes.
+    Moses's and OPUS's plain text is two such files, like corpus.en-de.en and corpus.en-de.de.
+
+    Raises:
+        UserError: an unknown split, another number of files, or what those readers raise.
+    """
+    _check("split", split, ("train", "val", "test"))
+    if len(files) not in (1, 2):
+        raise UserError(f"files: expected two of aligned lines, or one with tabs, got {len(files)}")
+    first, *second = files
+    pairs = parallel(first, second[0], language) if second else tsv(first, language)
+    return [pair for pair in dict.fromkeys(pairs) if _share(pair.source, test=20, val=20) == split]
+
+
 def parallel(source_path: str | Path, target_path: str | Path, language: str) -> list[Pair]:
     """Pairs from two text files, line n of the one translating line n of the other.
 
@@ -84,7 +106,7 @@ def parallel(source_path: str | Path, target_path: str | Path, language: str) ->
 
 
 def tsv(path: str | Path, language: str) -> list[Pair]:
-    """Pairs from one text file: English, tab, translation; columns after these are ignored.
+    """Pairs from one text file: source, tab, translation; columns after these are ignored.
 
     Raises:
         UserError: a file that can't be read or is not UTF-8, or a line with no tab.
@@ -93,7 +115,7 @@ def tsv(path: str | Path, language: str) -> list[Pair]:
     for number, line in enumerate(_lines(path), start=1):
         source, tab, rest = line.partition("\t")
         if not tab and source.strip():
-            raise UserError(f"{path}, line {number}: expected English, tab, translation.")
+            raise UserError(f"{path}, line {number}: expected a sentence, a tab, its translation.")
         columns.append((source, rest.partition("\t")[0]))
     return _pairs(columns, language)
 
@@ -127,10 +149,14 @@ def balanced_text(pairs: Iterable[Pair]) -> list[str]:
 
 
 def _split_of(sentence: str) -> str:
-    """The split of an English sentence, whatever its case and punctuation."""
+    return _share(sentence, test=10, val=5)
+
+
+def _share(sentence: str, *, test: int, val: int) -> str:
+    """The split of a sentence, whatever its case and punctuation: so many of a thousand each."""
     key = " ".join(re.sub(r"[^\w\s]|_", "", sentence.lower()).split())
-    share = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 1000
-    return "test" if share < 10 else "val" if share < 15 else "train"
+    place = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 1000
+    return "test" if place < test else "val" if place < test + val else "train"
 
 
 def _pairs(columns: Iterable[tuple[str, str]], language: str) -> list[Pair]:

@@ -20,17 +20,25 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) ->
 def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict[str, Any]:
     """BLEU and chrF for every corpus and language that has the split, with signatures.
 
-    A Tatoeba sentence with several translations counts once, with all of them as references.
+    A model of one's own files is scored on those of their pairs that it did not learn from. A
+    sentence with several translations counts once, with all of them as references.
 
     Raises UserError for an unknown split or missing data.
     """
+    from attention_core.checkpoint import read
     from attention_core.translation.predictor import Translator
 
     if split not in SPLITS:
         raise UserError(f"unknown split {split!r}.{nearest(split, SPLITS)}")
     translator = Translator.load(checkpoint)
     report: dict[str, Any] = {}
-    for name, pairs in test_sets(data, split, translator.languages).items():
+    files = read(checkpoint).config["data"].get("files")
+    if files:
+        (language,) = translator.languages
+        tests = {f"own {split} {language}": corpora.own(files, split, language)}
+    else:
+        tests = test_sets(data, split, translator.languages)
+    for name, pairs in tests.items():
         language = pairs[0].language
         references: dict[str, list[str]] = {}
         for pair in pairs:

@@ -63,7 +63,8 @@ def test_the_code_runs(code, capsys):
 
 
 def test_the_commands_of_the_shell_blocks_exist():
-    words = [line.split() for block in blocks("sh") for line in block.splitlines() if line]
+    joined = [block.replace("\\\n", "") for block in blocks("sh")]
+    words = [line.split() for block in joined for line in block.splitlines() if line]
     for first, *rest in words:
         if first == "attention-core":
             assert rest[0] in main.list_commands(None)

@@ -152,7 +152,7 @@ def test_tsv_ignores_further_columns_blank_lines_and_carriage_returns(tmp_path: 
 
 def test_tsv_line_without_a_tab_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", ["One.\tEins.", "Two. Zwei."])
-    with pytest.raises(UserError, match=r"a\.tsv, line 2: expected English, tab"):
+    with pytest.raises(UserError, match=r"a\.tsv, line 2: expected a sentence, a tab"):
         corpora.tsv(path, "de")
 
 
@@ -191,3 +191,17 @@ def test_balanced_text_repeats_small_languages_and_no_source() -> None:
         [f"s{n}" for n in range(5)] + [f"de{n}" for n in range(5)] + ["zh0", "zh1"] * 2
     )
     assert corpora.balanced_text([]) == []
+
+
+def test_own_text_is_split_by_its_source_sentence_in_any_order(tmp_path: Path) -> None:
+    lines = [f"Sentence number {n // 2}.\tSatz {n}." for n in range(2000)]
+    forwards = write(tmp_path / "a.tsv", lines)
+    backwards = write(tmp_path / "b.tsv", lines[::-1])
+    parts = {}
+    for split in ("train", "val", "test"):
+        found = corpora.own([str(forwards)], split, "de")
+        assert set(found) == set(corpora.own([str(backwards)], split, "de"))
+        parts[split] = {pair.source for pair in found}
+        assert len(found) == 2 * len(parts[split])
+    assert sum(map(len, parts.values())) == len(set().union(*parts.values())) == 1000
+    assert 10 <= len(parts["val"]) <= 32 and 10 <= len(parts["test"]) <= 32

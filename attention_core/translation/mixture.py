@@ -1,0 +1,103 @@
+"""What a translation model learns from: a mixture of corpora, drawn anew in each epoch."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from attention_core.errors import UserError, nearest
+from attention_core.translation import corpora
+from attention_core.translation.corpora import Pair
+
+LANGUAGES = ("zh", "fr", "de", "cs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """In each epoch so many pairs of each corpus and language, drawn anew, and all of Tatoeba's
+    that are short, as greetings and the like are; or parallel text of one's own, as
+    ``corpora.own`` reads it, into any one language.
+
+    Raises UserError for a language that no corpus is in.
+
+    >>> DataConfig(files=("mine.en", "mine.es"), languages=("es",)).vocabulary
+    8000
+    """
+
+    root: str = "data"
+    files: tuple[str, ...] = ()  # one's own text, instead of the corpora under ``root``
+    languages: tuple[str, ...] = LANGUAGES
+    multi30k: int = field(default=29_000, metadata={"min": 0})
+    tatoeba: int = field(default=0, metadata={"min": 0})
+    short: int = field(default=0, metadata={"min": 0})  # tokens of the English side
+    vocabulary: int = field(default=8000, metadata={"min": 300})
+    longest: int = field(default=80, metadata={"min": 1})  # tokens; longer pairs are left out
+    validation: int = field(default=200, metadata={"min": 1})  # sentences per corpus and language
+
+    def __post_init__(self) -> None:
+        if self.files and len(self.languages) != 1:
+            raise UserError(
+                f"languages: files are in one language, got {len(self.languages)}: name the one"
+            )
+        for language in self.languages:
+            if not self.files and language not in LANGUAGES:
+                raise UserError(f"languages can't be {language!r}.{nearest(language, LANGUAGES)}")
+
+
+class Corpus(NamedTuple):
+    """The pairs of one corpus and language."""
+
+    name: str
+    pairs: list[Pair]
+    drawn: int  # in each epoch
+    short: int  # tokens of a source that comes in every epoch
+
+
+def mixture(data: DataConfig, split: str) -> list[Corpus]:
+    """The corpora of a recipe, of the split "train" or "val".
+
+    Raises UserError where a file is missing or damaged, or nothing is left to learn from.
+    """
+    if data.files:
+        (language,) = data.languages
+        pairs = corpora.own(data.files, split, language)
+        found = [Corpus(f"own_{language}", pairs, len(pairs), 0)]
+    else:
+        captions = [
+            Corpus(
+                f"multi30k_{language}",
+                corpora.multi30k(data.root, split, language),
+                data.multi30k,
+                0,
+            )
+            for language in data.languages
+            if language in corpora.MULTI30K and data.multi30k
+        ]
+        everyday = [
+            Corpus(
+                f"tatoeba_{language}",
+                corpora.tatoeba(data.root, split, language),
+                data.tatoeba,
+                data.short,
+            )
+            for language in data.languages
+            if language in corpora.TATOEBA and data.tatoeba
+        ]
+        found = captions + everyday
+        if not found:
+            raise UserError("data: nothing to learn from for these languages: set data.tatoeba")
+    for corpus in found:
+        if not corpus.pairs:
+            raise UserError(f"data: {corpus.name} has no pair for {split}: more lines are needed")
+    return found
+
+
+def some(pairs: list[Pair], most: int) -> list[Pair]:
+    """At most so many of the pairs, always the same ones, from all over the corpus.
+
+    >>> some([Pair(name, name, "de") for name in "abcd"], 2) == some(
+    ...     [Pair(name, name, "de") for name in "abcd"], 2)
+    True
+    """
+    order = np.random.default_rng(0).permutation(len(pairs))
+    return [pairs[i] for i in order[:most]]

@@ -1,0 +1,72 @@
+"""A translator of somebody's own parallel text, from two files to scores."""
+
+import re
+
+import pytest
+from conftest import _pairs, attention_core
+
+SMALL = [
+    "data.vocabulary=330",
+    "model.embedding=32",
+    "model.hidden=32",
+    "training.epochs=12",
+    "training.batch_tokens=400",
+    "training.learning_rate=0.02",
+    "training.warmup=5",
+    "training.validate_every=60",
+]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Pairs as aligned lines, and as lines with tabs, into a language that we know nothing of."""
+    folder = tmp_path_factory.mktemp("own")
+    (folder / "a.en").write_text("".join(f"{english}\n" for english, _, _ in _pairs()))
+    (folder / "a.nds").write_text("".join(f"{german}\n" for _, german, _ in _pairs()))
+    lines = (f"{english}\t{german}\t#{n}\n" for n, (english, german, _) in enumerate(_pairs()))
+    (folder / "a.tsv").write_text("".join(lines))
+    return folder
+
+
+def train(folder, files, *changes):
+    named = ", ".join(f'"{folder / name}"' for name in files)
+    settings = [f"out={folder / 'run'}", f"data.files=[{named}]", 'data.languages=["nds"]']
+    overrides = [part for change in (*settings, *SMALL, *changes) for part in ("--set", change)]
+    return attention_core("train", "attention_core/translation/recipes/own.toml", *overrides)
+
+
+@pytest.mark.parametrize("files", [["a.en", "a.nds"], ["a.tsv"]])
+def test_two_files_or_one_make_a_translator(folder, files, tmp_path):
+    best = tmp_path / "run" / "best"
+    trained = train(folder, files, f"out={tmp_path / 'run'}")
+    assert (trained.exit_code, trained.stdout) == (0, f"{best}\n"), trained.stderr
+    scored = attention_core("evaluate", best, "--split", "test")
+    assert scored.stdout.startswith("own test nds: bleu ")
+    assert float(scored.stdout.split()[4].rstrip(",")) > 20
+    said = attention_core(
+        "translate", "3 dogs play in the snow.", "--to", "nds", "--checkpoint", best
+    )
+    assert said.stdout.startswith("3 mal ")
+    assert "The source language into nds" in (best / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "changes", "problem"),
+    [
+        (["a.en", "short"], [], "has 480 lines but .*short has 1: line n of one must translate"),
+        (["a.en", "gone"], [], "Can't read .*gone"),
+        (["a.en"], [], "a.en, line 1: expected a sentence, a tab, its translation"),
+        (["a.en", "latin"], [], "latin, line 1: this is not UTF-8 text"),
+        (["a.en", "a.nds", "a.tsv"], [], "files: expected two of aligned lines, or one with tabs"),
+        (["one.tsv"], [], "own_nds has no pair for"),
+        (["a.tsv"], ['data.languages=["nds", "de"]'], "files are in one language, got 2"),
+    ],
+)
+def test_bad_files_are_told(folder, files, changes, problem):
+    (folder / "short").write_text("Een Satz.\n")
+    (folder / "latin").write_bytes(b"K\xe4se\n" * 480)
+    (folder / "one.tsv").write_text("A dog.\tEen Hund.\n")
+    result = train(folder, files, *changes)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "Traceback" not in result.stderr
+    assert re.search(problem, result.stderr)
