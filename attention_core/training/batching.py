@@ -9,7 +9,13 @@ from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """A batch to learn from: the tensors of B sources, and N target rows for each."""
+    """A batch to learn from: the tensors of B sources, and N target rows for each.
+
+    >>> source = pad([[3, 4, 5], [6]], 0)
+    >>> Batch((source, source > 0), pad([[1, 7, 2], [1, 2]], 0)).tokens
+    tensor([[1, 7, 2],
+            [1, 2, 0]])
+    """
 
     source: tuple[Tensor, ...]
     tokens: Tensor  # (B·N, T+1): first token, words, end, padding
@@ -31,6 +37,9 @@ def bucketed(lengths: Sequence[int], batch_tokens: int, seed: int) -> list[list[
     """Indices in batches of about ``batch_tokens`` padded tokens, like lengths together.
 
     The order of batches, and of sequences of one length, is random and fixed by ``seed``.
+
+    >>> sorted(map(sorted, bucketed([4, 2, 2, 4], batch_tokens=8, seed=1)))
+    [[0, 3], [1, 2]]
     """
     generator = np.random.default_rng(seed)
     keys = np.asarray(lengths) + generator.random(len(lengths))

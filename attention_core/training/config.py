@@ -101,7 +101,11 @@ class TrainingConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What every task's recipe has; a task's own recipe adds its data, model and search."""
+    """What every task's recipe has; a task's own recipe adds its data, model and search.
+
+    >>> Recipe(out="runs/mine", training=TrainingConfig(epochs=3)).seed
+    1
+    """
 
     out: str  # the folder of the run
     seed: int = field(default=1, metadata={"min": 0})
@@ -110,7 +114,11 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True)
 class SearchConfig:
-    """Beam search: width, the α of its length penalty, and the longest output in tokens."""
+    """Beam search: width, the α of its length penalty, and the longest output in tokens.
+
+    >>> SearchConfig(beam=10).max_length
+    100
+    """
 
     beam: int = field(default=5, metadata={"min": 1, "max": 100})
     length_penalty: float = field(default=1.0, metadata={"min": 0.0})

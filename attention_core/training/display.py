@@ -8,7 +8,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Display:
-    """A bar on stderr with epoch, loss and speed, and lines above it; or nothing of it."""
+    """A bar on stderr with epoch, loss and speed, and lines above it; or nothing of it.
+
+    >>> with Display(shown=False) as display:
+    ...     display.show(update=1, total=9, epoch=1, loss=2.5, speed=1000.0)
+    """
 
     def __init__(self, *, shown: bool) -> None:
         self.console = Console(stderr=True, quiet=not shown)

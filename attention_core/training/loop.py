@@ -26,7 +26,11 @@ from attention_core.training.updating import Updater
 
 
 class Learner(ABC):
-    """What a task brings to the loop."""
+    """What a task brings to the loop; ``train`` has an example.
+
+    >>> sorted(Learner.__abstractmethods__)
+    ['batches', 'collate', 'save', 'validate']
+    """
 
     objective: Objective
     metric: str  # the validation metric to choose by, higher is better
@@ -58,6 +62,33 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     update, with a random state of its own; only the first validates, saves and prints.
 
     Raises UserError when ``out`` holds another run's state.
+
+    >>> class Distance(Objective):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.place = torch.nn.Parameter(torch.zeros(()))
+    ...     def forward(self, batch):
+    ...         return (self.place - batch.tokens).square().sum(), batch.tokens.numel()
+    >>> class Finder(Learner):
+    ...     metric = "closeness"
+    ...     def __init__(self):
+    ...         self.objective = Distance()
+    ...     def batches(self, epoch):
+    ...         return [[3], [3]]
+    ...     def collate(self, item):
+    ...         return Batch((), torch.tensor(item))
+    ...     def validate(self):
+    ...         return {"closeness": -abs(self.objective.place.item() - 3)}
+    ...     def save(self, directory, metrics):
+    ...         pass  # a task writes its checkpoint here
+    >>> from tempfile import TemporaryDirectory
+    >>> finder = Finder()
+    >>> config = TrainingConfig(epochs=50, learning_rate=0.1, warmup=0)
+    >>> with TemporaryDirectory() as out:
+    ...     train(finder, config, out, seed=1).name
+    'best'
+    >>> round(finder.objective.place.item(), 1)
+    3.0
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,15 @@ from attention_core.training.scheduled_sampling import mixed_inputs
 
 
 class Objective(nn.Module):
-    """What training minimises: batch -> loss summed over target tokens, in nats, their number."""
+    """What training minimises: batch -> loss summed over target tokens, in nats, their number.
+
+    >>> import torch
+    >>> class Distance(Objective):
+    ...     def forward(self, batch):
+    ...         return batch.tokens.abs().sum(), batch.tokens.numel()
+    >>> Distance()(Batch((), torch.tensor([[3, -4]])))
+    (tensor(7), 2)
+    """
 
     update: int = 0  # updates made so far; the loop keeps it
 
@@ -26,6 +34,17 @@ class TeacherForcing(Objective):
     its own samples instead of y_<t. With ``sampled_softmax`` p is normalised over candidates.
 
     A decoder with an adaptive softmax scores each position's cluster alone.
+
+    >>> import torch
+    >>> from attention_core import DecoderSizes, TextEncoder, build_decoder
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> decoder = build_decoder("luong", sizes)
+    >>> model = Seq2Seq(TextEncoder(decoder.embedding, "gru", 3), decoder)
+    >>> source = torch.tensor([[3, 4, 5], [6, 0, 0]])
+    >>> batch = Batch((source, source > 0), torch.tensor([[1, 7, 2], [1, 2, 0]]))
+    >>> loss, count = TeacherForcing(model, label_smoothing=0.1)(batch)
+    >>> loss.shape, count
+    (torch.Size([]), 3)
 
     Raises UserError where label smoothing, which needs all words, goes with a softmax that leaves
     words out, or where that would be sampled and adaptive at once.

@@ -11,6 +11,12 @@ class Record:
 
     Lines that a killed run wrote after its last saved state are dropped: they come again. So do
     its points of the curves, and TensorBoard hides the first ones.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as out:
+    ...     record = Record(Path(out), update=0, validations=0, tensorboard=False)
+    ...     record.add({"update": 500, "train_loss": 2.34567, "bleu": 12.0})
+    'update 500 · train_loss 2.346 · bleu 12'
     """
 
     def __init__(self, out: Path, *, update: int, validations: int, tensorboard: bool) -> None:

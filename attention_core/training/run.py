@@ -20,6 +20,20 @@ class Run:
     """All that a run needs to go on as if it had never stopped: ``state.pt`` in its folder.
 
     Every process has one, and they are alike but for the random state.
+
+    Raises UserError where the state there is damaged, or of another model or number of processes.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from attention_core.training.processes import accelerator
+    >>> model = nn.Linear(2, 1)
+    >>> optimizer = torch.optim.AdamW(model.parameters())
+    >>> of_model = TrainingConfig(epochs=1), accelerator(), model, optimizer
+    >>> with TemporaryDirectory() as out:
+    ...     run = Run(Path(out), *of_model)
+    ...     run.advance(batches=1, loss=12.0, tokens=5)
+    ...     run.save()
+    ...     Run(Path(out), *of_model).update
+    1
     """
 
     def __init__(

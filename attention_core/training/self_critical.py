@@ -29,6 +29,18 @@ class SelfCritical(Objective):
     Ranzato et al. 2016, §3.2 keep the model near the language that it has learnt.
 
     Raises ValueError for less than 2 samples, as each is judged by the others.
+
+    >>> from attention_core import DecoderSizes, TextEncoder, build_decoder
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> decoder = build_decoder("luong", sizes)
+    >>> model = Seq2Seq(TextEncoder(decoder.embedding, "gru", 3), decoder)
+    >>> def brevity(drawn, references):
+    ...     return torch.tensor([[1 / len(row) for row in samples] for samples in drawn])
+    >>> objective = SelfCritical(model, brevity, max_length=5, end=2)
+    >>> source = torch.tensor([[3, 4, 5], [6, 0, 0]])
+    >>> loss, count = objective(Batch((source, source > 0), torch.tensor([[1, 7, 2], [1, 2, 0]])))
+    >>> 2 * 5 <= count <= 2 * 5 * 5  # tokens of five samples for each source
+    True
     """
 
     def __init__(

@@ -20,6 +20,20 @@ class Updater:
     The gradient is Σ_b ∇L_b / Σ_b n_b over the batches b of an update, with the summed loss L_b
     and the number of tokens n_b of each. So k batches, one after the other or each in a process
     of its own, are one batch k times as large.
+
+    >>> from attention_core.training.processes import accelerator
+    >>> class Line(Objective):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.slope = nn.Parameter(torch.zeros(()))
+    ...     def forward(self, batch):
+    ...         return (self.slope * batch.tokens).sum(), batch.tokens.numel()
+    >>> updater = Updater(accelerator(), Line(), TrainingConfig(epochs=1, clip=0.0))
+    >>> batches = [Batch((), torch.tensor([[4]])), Batch((), torch.tensor([[1, 1]]))]
+    >>> updater.update(batches, rate=0.1)
+    (0.0, 3)
+    >>> updater.weights[0].grad  # (4 + 1 + 1) / 3
+    tensor(2.)
     """
 
     def __init__(
