@@ -6,7 +6,8 @@ from torch.testing import assert_close
 
 from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
 from attention_core.parts.encoders import TextEncoder
-from attention_core.training import Batch, SelfCritical
+from attention_core.search import sample
+from attention_core.training import Batch, SelfCritical, TeacherForcing, self_critical
 
 PAD, BEGIN, END, WORDS = 0, 1, 2, 7
 SOURCE = torch.tensor([[3, 4, 5], [6, 3, PAD]])
@@ -14,14 +15,22 @@ REFERENCES = torch.tensor([[BEGIN, 5, END], [BEGIN, 6, END], [BEGIN, 4, END], [B
 BATCH = Batch((SOURCE, SOURCE != PAD), REFERENCES)
 
 
-def objective_with(reward, samples=3, preset="bahdanau"):
+def objective_with(reward, samples=3, preset="bahdanau", cross_entropy=0.0, **changes):
     torch.manual_seed(0)
     sizes = DecoderSizes(
-        vocabulary=WORDS, embedding=4, hidden=6, values=6, summary=6, attention=3
+        vocabulary=WORDS, embedding=4, hidden=6, values=6, summary=6, attention=3, **changes
     )
     decoder = build_decoder(preset, sizes)
     model = Seq2Seq(TextEncoder(decoder.embedding, "gru", 3), decoder).double()
-    return SelfCritical(model, reward, samples=samples, max_length=4, end=END, pad=PAD)
+    return SelfCritical(
+        model,
+        reward,
+        samples=samples,
+        max_length=4,
+        end=END,
+        pad=PAD,
+        cross_entropy=cross_entropy,
+    )
 
 
 @pytest.mark.parametrize("preset", ["bahdanau", "luong"])
@@ -74,6 +83,55 @@ def test_it_learns_what_is_rewarded():
     memory, state = objective.model.remember(*BATCH.source)
     logits, _, _ = objective.model.decoder.step(torch.tensor([BEGIN, BEGIN]), memory, state)
     assert logits.softmax(-1)[:, 6].min() > 0.9
+
+
+@pytest.mark.parametrize("preset", ["bahdanau", "luong"])
+def test_samples_are_drawn_without_dropout_and_scored_with_it(preset):
+    modes = []
+
+    def reward(drawn, expected):
+        modes.append("rewarded")
+        return torch.zeros(2, 3)
+
+    objective = objective_with(reward, preset=preset, dropout=0.5)
+    dropout = objective.model.decoder.dropout
+    dropout.register_forward_hook(lambda module, *_: modes.append(module.training))
+    objective(BATCH)
+    rewarded = modes.index("rewarded")
+    assert set(modes[:rewarded]) == {False}
+    assert set(modes[rewarded + 1 :]) == {True}
+
+
+@pytest.mark.parametrize("preset", ["bahdanau", "luong"])
+def test_the_masks_of_variational_dropout_are_the_same_in_both(monkeypatch, preset):
+    """Samples are scored with the very probabilities that they were drawn with."""
+    rewards = torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, 3.0]])
+    objective = objective_with(lambda *_: rewards, preset=preset, dropout=0.5, variational=True)
+    found = []
+
+    def keeping(*given, **options):
+        found.extend(sample(*given, **options))
+        return found
+
+    monkeypatch.setattr(self_critical, "sample", keeping)
+    loss, _ = objective(BATCH)
+    advantages = [[1 - 4.0, 2 - 3.5, 6 - 1.5], [0 - 1.5, 0 - 1.5, 3 - 0.0]]
+    expected = -sum(
+        advantage * hypothesis.log_probability
+        for each, row in zip(found, advantages, strict=True)
+        for hypothesis, advantage in zip(each, row, strict=True)
+    )
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_cross_entropy_of_the_references_is_mixed_in():
+    """Where all rewards are equal, it is all there is."""
+    objective = objective_with(lambda drawn, expected: torch.ones(2, 3), cross_entropy=0.25)
+    forced, _ = TeacherForcing(objective.model, pad=PAD)(BATCH)
+    loss, _ = objective(BATCH)
+    assert_close(loss, 0.25 * forced)
+    loss.backward()
+    assert objective.model.decoder.bias.grad.abs().max() > 0
 
 
 def test_one_sample_has_no_baseline():

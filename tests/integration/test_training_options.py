@@ -1,0 +1,141 @@
+"""What recipes may ask of training, in whole runs on miniature data."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import attention_core
+
+from attention_core import checkpoint
+from attention_core.tokenizer import Tokenizer
+
+
+def run(recipe, folder, *overrides, task="translate"):
+    """A run of the miniature recipe with overrides: its log."""
+    arguments = [part for override in overrides for part in ("--set", override)]
+    result = attention_core("train", recipe(task, folder), *arguments)
+    assert result.exit_code == 0, result.stderr
+    return log_of(folder / "run")
+
+
+def log_of(out):
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model.tied=false", "model.cutoffs=[40, 120]"],
+        ["training.sampled_softmax=60"],
+        ["training.scheduled_sampling={decay='inverse_sigmoid', k=5}"],
+        ["training.schedule=plateau", "training.plateau=1", "training.accumulate=2"],
+    ],
+)
+def test_it_learns_with_each(recipe, tmp_path, overrides):
+    log = run(recipe, tmp_path, "training.epochs=6", *overrides)
+    assert log[-1]["train_loss"] < 0.9 * log[0]["train_loss"]
+    served = attention_core(
+        "translate", "3 dogs play.", "--to", "de", "--checkpoint", tmp_path / "run" / "best"
+    )
+    assert (served.exit_code, served.stderr) == (0, "")
+
+
+def test_an_adaptive_softmax_ranks_words_by_frequency(recipe, tmp_path):
+    run(recipe, tmp_path, "model.tied=false", "model.cutoffs=[40]", "training.epochs=1")
+    saved = checkpoint.read(tmp_path / "run" / "best")
+    rank = saved.weights()["decoder.adaptive.rank"]
+    assert sorted(rank.tolist()) == list(range(len(rank)))
+    tokenizer = Tokenizer.load(tmp_path / "run" / "tokenizer.model")
+    assert rank[tokenizer.eos] < 3  # every sentence has one
+    assert rank[tokenizer.begin("de")] > 40  # which is never predicted
+
+
+def test_curves_and_averaged_weights(recipe, tmp_path):
+    log = run(recipe, tmp_path, "training.tensorboard=true", "training.average=2")
+    assert log[-1]["averaged"] == 2 and log[-1]["update"] == log[-2]["update"]
+    assert list((tmp_path / "run" / "tensorboard").glob("events.*"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "problem"),
+    [
+        (["model.cutoffs=[40]"], "tied: an adaptive softmax has matrices of its own"),
+        (
+            ["model.cutoffs=[40]", "model.tied=false", "training.label_smoothing=0.1"],
+            "label_smoothing: it needs all words, and the softmax is adaptive",
+        ),
+        (["model.cutoffs=[40, 30]", "model.tied=false"], "cutoffs: expected whole numbers that"),
+        (
+            ["training.sampled_softmax=9", "training.label_smoothing=0.1"],
+            "training: label_smoothing: it needs all words",
+        ),
+    ],
+)
+def test_what_excludes_what_is_one_line(recipe, tmp_path, overrides, problem):
+    arguments = [part for override in overrides for part in ("--set", override)]
+    result = attention_core("train", recipe("translate", tmp_path), *arguments)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert problem in result.stderr and "Traceback" not in result.stderr
+    assert result.stderr[result.stderr.index("error: ") :].count("\n") == 1
+
+
+def test_checkpoints_are_averaged_and_serve(trained, recipe, tmp_path):
+    first = trained("translate")
+    folder = tmp_path / "other"
+    folder.mkdir()
+    path = recipe("translate", folder)
+    (folder / "run").mkdir()
+    (folder / "run" / "tokenizer.model").write_bytes((first / "tokenizer.model").read_bytes())
+    assert attention_core("train", path, "--set", "training.epochs=2").exit_code == 0
+    mean = tmp_path / "mean"
+    result = attention_core("average", first / "best", folder / "run" / "best", "--out", mean)
+    assert (result.exit_code, result.stdout) == (0, f"{mean}\n")
+    served = attention_core("translate", "3 dogs play.", "--to", "de", "--checkpoint", mean)
+    assert (served.exit_code, served.stderr) == (0, "")
+
+
+def test_checkpoints_of_two_tasks_have_no_mean(trained, tmp_path):
+    places = [trained(task) / "best" for task in ("translate", "caption")]
+    result = attention_core("average", *places, "--out", tmp_path / "mean")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"error: {places[1]} is of the task 'caption', and {places[0]} of 'translate'.\n"
+    )
+
+
+def test_two_processes_speak_with_one_voice(recipe, tmp_path):
+    """Ctrl-C, passed on by the launcher, stops both; the same command goes on to the end."""
+    path = recipe("translate", tmp_path)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = [*launcher, "--nproc-per-node=2", "-m", "attention_core.cli", "train", str(path)]
+    process = subprocess.Popen(
+        [*command, "--set", "training.epochs=100000", "--set", "training.patience=1000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    out = tmp_path / "run"
+    while not (out / "state.pt").exists() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert output == ""
+    assert errors.count(f"Stopped; the same command goes on from {out}.") == 1
+    stopped = log_of(out)
+    epochs = stopped[-1]["epoch"] + 1
+    finished = subprocess.run(
+        [*command, "--set", f"training.epochs={epochs}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert (finished.returncode, finished.stdout) == (0, f"{out / 'best'}\n"), finished.stderr
+    log = log_of(out)
+    assert log[: len(stopped)] == stopped and log[-1]["epoch"] == epochs

@@ -1,0 +1,38 @@
+"""What a recipe of captioning excludes, each told in one line."""
+
+import pytest
+
+from attention_core.errors import UserError
+from attention_core.recipe import from_dict
+from captioner.learner import CaptionRecipe
+
+RECIPE = {"out": "runs/x", "training": {"epochs": 1}, "self_critical": {"start": "runs/y/best"}}
+
+
+def test_reward_training_may_be_mixed_with_cross_entropy():
+    critical = {"start": "runs/y/best", "cross_entropy": 0.5}
+    recipe = from_dict(CaptionRecipe, RECIPE | {"self_critical": critical})
+    assert recipe.self_critical.cross_entropy == 0.5
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"data": {"languages": ["en", "zh"]}}, "self_critical: train one language at a time"),
+        (
+            {"training": {"epochs": 1, "label_smoothing": 0.1}},
+            "self_critical: training.label_smoothing is of teacher forcing and would do nothing",
+        ),
+        ({"training": {"epochs": 1, "sampled_softmax": 9}}, "training.sampled_softmax is of"),
+    ],
+)
+def test_what_a_reward_excludes(changes, problem):
+    with pytest.raises(UserError) as caught:
+        from_dict(CaptionRecipe, RECIPE | changes)
+    assert problem in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_teacher_forcing_takes_all_of_it():
+    training = {"epochs": 1, "label_smoothing": 0.1}
+    recipe = from_dict(CaptionRecipe, {"out": "runs/x", "training": training})
+    assert recipe.training.label_smoothing == 0.1
