@@ -16,10 +16,12 @@ from attention_core.parts.rnn import RecurrentStack
 from attention_core.parts.scorers import Additive, Bilinear, Dot
 from attention_core.parts.starts import CopyStart
 from attention_core.parts.types import Memory
+from attention_core.search.scoring import coverage_score
 
 onmt = imported("onmt.decoders.decoder", hollow=("onmt", "onmt.decoders", "onmt.utils"))
 encoders = imported("onmt.encoders.rnn_encoder", hollow=("onmt.encoders",))
 modules = imported("onmt.modules")
+penalties = imported("onmt.translate.penalties", hollow=("onmt.translate",))
 
 B, S, T, D, E, WORDS = 3, 5, 4, 6, 3, 7
 LENGTHS = torch.tensor([5, 2, 4])
@@ -127,3 +129,10 @@ def test_encoder_and_decoder(cell, kind, feeding, layers):
     found, looked = ours.decoder.features(tokens, *ours.remember(source, VALID))
     assert_close(found, expected)
     assert_close(looked, weights.transpose(0, 1) if feeding else weights)
+
+
+def test_coverage_penalty():
+    """Theirs is taken away from the score, ours is added; theirs knows no padding."""
+    looked, beta = 2 * torch.rand(B, S), 0.3
+    expected = -penalties.PenaltyBuilder("wu", "none").coverage_penalty(looked, beta)
+    assert_close(beta * coverage_score(looked, torch.ones_like(VALID)), expected)
