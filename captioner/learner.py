@@ -119,6 +119,7 @@ class CaptionLearner(Learner):
         }
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model, self.tokenizer.size, backbone)
+        recipe.search.check(self.model.decoder)
         self.objective = self._objective()
 
     def batches(self, epoch: int) -> Sequence[tuple[str, list[str]]]:

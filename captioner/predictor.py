@@ -16,7 +16,7 @@ from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.models import Seq2Seq
 from attention_core.recipe import from_dict
-from attention_core.search import Hypothesis, beam_search
+from attention_core.search import Hypothesis
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig
 from captioner.efficientnet_lite import MEAN, STD, EfficientNetLite
@@ -111,15 +111,13 @@ class Captioner:
         for chunk in source.split(4 * BATCH):
             with torch.inference_mode():
                 memory, state = self.model.remember(chunk)
-                hypotheses = beam_search(
+                hypotheses = self.search.run(
                     self.model.decoder.step,
                     memory,
                     state,
                     begin=torch.full((len(chunk),), begin),
                     end=self.tokenizer.eos,
-                    max_length=self.search.max_length,
                     width=max(beam or self.search.beam, nbest),
-                    length_penalty=self.search.length_penalty,
                 )
             for ranked in hypotheses:
                 best, *rest = [self._caption(h, language) for h in ranked[:nbest]]

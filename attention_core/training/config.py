@@ -4,7 +4,20 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from torch import Tensor
+
 from attention_core.errors import UserError
+from attention_core.parts.decoder import RecurrentDecoder
+from attention_core.parts.types import DecoderState, Memory
+from attention_core.search import (
+    Constraint,
+    Hypothesis,
+    MinimumLength,
+    NoRepeatedNgram,
+    Step,
+    beam_search,
+)
+from attention_core.search.beam import Stop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +129,60 @@ class Recipe:
 class SearchConfig:
     """Beam search: width, the α of its length penalty, and the longest output in tokens.
 
+    What else it may have is that of ``search.beam_search``: the β of a coverage penalty, when to
+    stop, the shortest output, and how many tokens in a row may not come twice (0: any may).
+
+    Raises UserError where the shortest output is longer than the longest.
+
     >>> SearchConfig(beam=10).max_length
     100
     """
 
     beam: int = field(default=5, metadata={"min": 1, "max": 100})
     length_penalty: float = field(default=1.0, metadata={"min": 0.0})
+    coverage_penalty: float = field(default=0.0, metadata={"min": 0.0})
+    stop: Stop = "width"
+    minimum_length: int = field(default=1, metadata={"min": 1})
+    no_repeat_ngram: int = field(default=0, metadata={"min": 0})
     max_length: int = field(default=100, metadata={"min": 1})
+
+    def __post_init__(self) -> None:
+        if self.minimum_length > self.max_length:
+            raise UserError(
+                f"minimum_length: {self.minimum_length} is above max_length {self.max_length}"
+            )
+
+    def check(self, decoder: RecurrentDecoder) -> None:
+        """Raises UserError where the decoder can't be searched so."""
+        if self.coverage_penalty and decoder.attention is None:
+            raise UserError("search.coverage_penalty: it needs a preset with attention, or set 0")
+
+    def run(
+        self,
+        step: Step[Memory, DecoderState],
+        memory: Memory,
+        state: DecoderState,
+        *,
+        begin: Tensor,
+        end: int,
+        width: int | None = None,
+        max_length: int | None = None,
+    ) -> list[list[Hypothesis]]:
+        """What beam search finds with these settings, or with another width or a shorter limit."""
+        longest = min(max_length or self.max_length, self.max_length)
+        constraints: list[Constraint] = [MinimumLength(min(self.minimum_length, longest), end)]
+        if self.no_repeat_ngram:
+            constraints.append(NoRepeatedNgram(self.no_repeat_ngram))
+        return beam_search(
+            step,
+            memory,
+            state,
+            begin=begin,
+            end=end,
+            max_length=longest,
+            width=width or self.beam,
+            length_penalty=self.length_penalty,
+            coverage_penalty=self.coverage_penalty,
+            stop=self.stop,
+            constraints=constraints,
+        )

@@ -63,6 +63,7 @@ class TranslateLearner(Learner):
         }
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model, self.tokenizer.size)
+        recipe.search.check(self.model.decoder)
         frequencies = self._frequencies()
         if self.model.decoder.adaptive is not None:
             self.model.decoder.adaptive.rank_by(frequencies)

@@ -16,7 +16,7 @@ from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.models import Seq2Seq
 from attention_core.recipe import from_dict
-from attention_core.search import Hypothesis, beam_search, restricted
+from attention_core.search import Hypothesis, restricted
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
 from attention_core.translation.pieces import read_pieces
@@ -154,15 +154,14 @@ class Translator:
             tokens = pad([ids[i] for i in chunk], self.tokenizer.pad)
             with torch.inference_mode():
                 memory, state = self.model.remember(tokens, tokens != self.tokenizer.pad)
-                hypotheses = beam_search(
+                hypotheses = self.search.run(
                     step,
                     memory,
                     state,
                     begin=torch.full((len(chunk),), begin),
                     end=self.tokenizer.eos,
-                    max_length=min(2 * tokens.size(1) + 10, self.search.max_length),
                     width=width,
-                    length_penalty=self.search.length_penalty,
+                    max_length=2 * tokens.size(1) + 10,
                 )
             for i, ranked in zip(chunk, hypotheses, strict=True):
                 found[i] = ranked
