@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from attention_core import Seq2Seq, UserError, beam_search, checkpoint
+from attention_core import Seq2Seq, UserError, checkpoint
 from attention_core.errors import nearest
 from attention_core.recipe import from_dict
 from attention_core.training import SearchConfig, pad
@@ -69,15 +69,9 @@ class DateReader:
         """What each text says; ``beam`` None is the checkpoint's own width."""
         source = pad([encode(text) for text in texts], PAD)
         memory, state = self.model.remember(source, source != PAD)
-        found = beam_search(
-            self.model.decoder.step,
-            memory,
-            state,
-            begin=torch.full((len(texts),), BEGIN),
-            end=END,
-            max_length=self.search.max_length,
-            width=beam or self.search.beam,
-        )
+        begin = torch.full((len(texts),), BEGIN)
+        step = self.model.decoder.step
+        found = self.search.run(step, memory, state, begin=begin, end=END, width=beam)
         readings = []
         for text, (best, *_) in zip(texts, found, strict=True):
             iso = decode(best.tokens)
