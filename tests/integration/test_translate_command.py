@@ -7,7 +7,7 @@ import pytest
 from conftest import attention_core
 from safetensors.torch import load_file, save_file
 
-from attention_core.translation import predictor
+from attention_core.training import SearchConfig
 from attention_core.translation.sentences import sentences
 
 HELLO = "3 dogs play in the snow."
@@ -66,9 +66,9 @@ def test_the_n_best_are_sorted_and_scored(translate):
 
 def test_the_beam_is_that_asked_for(translate, monkeypatch):
     widths = []
-    search = predictor.beam_search
+    search = SearchConfig.run
     monkeypatch.setattr(
-        predictor, "beam_search", lambda *a, **k: widths.append(k["width"]) or search(*a, **k)
+        SearchConfig, "run", lambda *a, **k: widths.append(k["width"]) or search(*a, **k)
     )
     for arguments in (
         [],
