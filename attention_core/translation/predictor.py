@@ -20,7 +20,7 @@ from attention_core.search import Hypothesis, restricted
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
 from attention_core.translation.pieces import read_pieces
-from attention_core.translation.sentences import sentences, without_end
+from attention_core.translation.sentences import cut, sentences, without_end, written_out
 
 BATCH = 32
 LONGEST_SENTENCE = 200  # tokens
@@ -35,9 +35,20 @@ class Translation:
     score: float  # mean log-probability of a token, in nats
     source_tokens: list[str]  # words; "</s>" ends a sentence
     tokens: list[str]
-    alignment: list[list[float]]  # a row for each of ``tokens``: its weight on each source token;
-    # empty where the model has no attention
+    looked: list[tuple[int, list[float]]]  # for each of ``tokens``: its weights on source tokens,
+    # from that one on; those before and after are of other sentences
     alternatives: tuple[Translation, ...] = ()  # the next best, best first
+
+    @property
+    def alignment(self) -> list[list[float]]:
+        """A row for each of ``tokens``: its weight on each source token.
+
+        Empty where the model has no attention.
+        """
+        size = len(self.source_tokens)
+        return [
+            [0.0] * first + row + [0.0] * (size - first - len(row)) for first, row in self.looked
+        ]
 
 
 class EncodedSentence(NamedTuple):
@@ -108,7 +119,8 @@ class Translator:
 
         A text of several sentences is translated sentence by sentence and joined; its k-th best
         joins the k-th best of each. A sentence without an end gets none in its translation.
-        ``beam`` None is the checkpoint's own width.
+        ``beam`` None is the checkpoint's own width. Nothing is too long: a sentence that the model
+        can't take whole is cut, between clauses where it can be.
 
         Raises UserError for an unknown language or a text that ``encode`` refuses.
         """
@@ -130,18 +142,16 @@ class Translator:
     def encode(self, text: str) -> list[EncodedSentence]:
         """The sentences of a text as the encoder takes them.
 
-        Raises UserError for a text that ``sentences`` refuses or a sentence that is too long.
+        Raises UserError for a text that ``sentences`` refuses.
         """
-        encoded = []
-        for sentence, ended in sentences(text):
-            tokens = [*self.tokenizer.encode(sentence), self.tokenizer.eos]
-            if len(tokens) > LONGEST_SENTENCE:
-                raise UserError(
-                    f"a sentence has {len(tokens)} tokens and at most {LONGEST_SENTENCE} go in one:"
-                    f" split the one that begins “{sentence[:30]}…”"
-                )
-            encoded.append(EncodedSentence(tokens, ended))
-        return encoded
+        return [part for sentence in sentences(text) for part in self._fitting(sentence)]
+
+    def _fitting(self, sentence: str) -> list[EncodedSentence]:
+        text, ended = written_out(sentence)
+        ids = [*self.tokenizer.encode(text), self.tokenizer.eos]
+        if len(ids) > LONGEST_SENTENCE and len(sentence) > 1:
+            return [part for half in cut(sentence) for part in self._fitting(half)]
+        return [EncodedSentence(ids, ended)]
 
     def _search(self, ids: list[list[int]], to: str, width: int) -> list[list[Hypothesis]]:
         """Beam search, sentences of like length in one batch."""
@@ -177,7 +187,7 @@ class Translator:
         sources: list[str] = []
         words: list[str] = []
         texts = []
-        blocks = []
+        looked: list[tuple[int, list[float]]] = []
         for (ids, ended), hypothesis in zip(part, hypotheses, strict=True):
             finish = str if ended else without_end
             source = [(finish(word), where) for word, where in self.tokenizer.words(ids)]
@@ -186,11 +196,12 @@ class Translator:
                 for word, where in self.tokenizer.words(hypothesis.tokens)
                 if word != "</s>" and finish(word)
             ]
+            if hypothesis.weights is not None:
+                rows = _merged(hypothesis.weights, target, source).tolist()
+                looked += [(len(sources), row) for row in rows]
             sources += [word for word, _ in source]
             words += [word for word, _ in target]
             texts.append(finish(self.tokenizer.decode(hypothesis.tokens)))
-            if hypothesis.weights is not None:
-                blocks.append(_merged(hypothesis.weights, target, source))
         log_probability = sum(h.log_probability for h in hypotheses)
         length = sum(len(h.tokens) for h in hypotheses)
         return Translation(
@@ -199,7 +210,7 @@ class Translator:
             score=log_probability / length,
             source_tokens=sources,
             tokens=words,
-            alignment=torch.block_diag(*blocks).tolist() if blocks else [],
+            looked=looked,
         )
 
 

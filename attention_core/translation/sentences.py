@@ -7,7 +7,7 @@ from typing import NamedTuple
 from attention_core.errors import UserError
 from attention_core.tokenizer import clean
 
-LONGEST_TEXT = 5000  # characters
+_CLAUSE = re.compile(r"(?<=[,;:)])\s+|\s+(?=\()|(?<=[，；：、）])")
 _END = re.compile(
     r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)]))"  # an end, and perhaps what closes around it,
     r"(?<!\b[A-Z]\.)(?<!\b[DM][rs]\.)(?<!\bMrs\.)(?<!\bSt\.)"  # not of an initial or a title,
@@ -23,17 +23,15 @@ class Sentence(NamedTuple):
     ended: bool  # whether its end is the author's own
 
 
-def sentences(text: str) -> list[Sentence]:
-    """The sentences of an English text, one by one.
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, one by one.
 
-    Raises UserError when the text is empty, too long, or holds what is not text: control
-    characters, or bytes that are not UTF-8.
+    Raises UserError when the text is empty, or holds what is not text: control characters, or
+    bytes that are not UTF-8.
+
+    >>> sentences("Dr. Lee is here. Hello!")
+    ['Dr. Lee is here.', 'Hello!']
     """
-    if len(text) > LONGEST_TEXT:
-        raise UserError(
-            f"the text has {len(text):,} characters and at most {LONGEST_TEXT:,} go in one piece:"
-            " give it in several lines on standard input"
-        )
     for position, character in enumerate(text, start=1):
         category = unicodedata.category(character)
         if category == "Cs":
@@ -46,7 +44,22 @@ def sentences(text: str) -> list[Sentence]:
     found = [part for part in map(clean, _END.split(text)) if part]
     if not found:
         raise UserError("the text is empty: type a sentence")
-    return [_written_out(sentence) for sentence in found]
+    return found
+
+
+def cut(sentence: str) -> tuple[str, str]:
+    """A sentence in two, where its halves are most alike: between clauses, else words, else at all.
+
+    >>> cut("When it rains, we stay at home, and read")
+    ('When it rains,', 'we stay at home, and read')
+    """
+    middle = len(sentence) / 2
+    for pattern in (_CLAUSE, re.compile(r"\s+")):
+        breaks = [found.span() for found in pattern.finditer(sentence, 1, len(sentence) - 1)]
+        if breaks:
+            start, end = min(breaks, key=lambda span: abs(sum(span) / 2 - middle))
+            return sentence[:start], sentence[end:]
+    return sentence[: len(sentence) // 2], sentence[len(sentence) // 2 :]
 
 
 def without_end(text: str) -> str:
@@ -54,7 +67,12 @@ def without_end(text: str) -> str:
     return text.rstrip().removesuffix(".").removesuffix("。")
 
 
-def _written_out(sentence: str) -> Sentence:
+def written_out(sentence: str) -> Sentence:
+    """The sentence with a capital and an end.
+
+    >>> written_out("it rains")
+    Sentence(text='It rains.', ended=False)
+    """
     sentence = sentence[0].upper() + sentence[1:]
     ended = not sentence[-1].isalnum()
     return Sentence(sentence if ended else f"{sentence}.", ended)

@@ -13,8 +13,8 @@ from attention_core.errors import UserError
 from attention_core.plots import alignment_heatmap
 from attention_core.translation import TASK
 from attention_core.translation.predictor import Translation, shipped
-from attention_core.translation.sentences import LONGEST_TEXT
 
+LONGEST = 5000  # characters that the page takes
 NAMES = {
     "zh": "Chinese · 中文",
     "fr": "French · français",
@@ -35,6 +35,11 @@ def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any
 
     The score is the mean log-probability of a token; ``beam`` is the width of the search.
     """
+    if len(text) > LONGEST:
+        raise gr.Error(
+            f"the text has {len(text):,} characters and at most {LONGEST:,} go in one piece here",
+            print_exception=False,
+        )
     try:
         width = int(beam)
         (best,) = shipped().translate([text], to=language, beam=width, nbest=min(width, 5))
@@ -57,7 +62,7 @@ def tab() -> None:
     with gr.Row():
         with gr.Column():
             text = gr.Textbox(
-                label="English text", lines=3, max_length=LONGEST_TEXT, placeholder="Type English"
+                label="English text", lines=3, max_length=LONGEST, placeholder="Type English"
             )
             language = gr.Dropdown(
                 [(NAMES.get(name, name), name) for name in languages],
