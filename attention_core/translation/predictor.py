@@ -128,7 +128,7 @@ class Translator:
         width = max(beam or self.search.beam, nbest)
         parts = [self.encode(text) for text in texts]
         ids = [sentence.ids for part in parts for sentence in part]
-        searched = iter(self._search(ids, to, width))
+        searched = iter(self.decode(ids, to=to, width=width))
         translations = []
         for text, part in zip(texts, parts, strict=True):
             found = [next(searched) for _ in part]
@@ -153,8 +153,8 @@ class Translator:
             return [part for half in cut(sentence) for part in self._fitting(half)]
         return [EncodedSentence(ids, ended)]
 
-    def _search(self, ids: list[list[int]], to: str, width: int) -> list[list[Hypothesis]]:
-        """Beam search, sentences of like length in one batch."""
+    def decode(self, ids: list[list[int]], *, to: str, width: int) -> list[list[Hypothesis]]:
+        """What beam search makes of encoded sentences, best first; like lengths in one batch."""
         begin = self.tokenizer.begin(to)
         step = restricted(self.model.decoder.step, self._allowed[to])
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))

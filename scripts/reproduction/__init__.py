@@ -1,0 +1,1 @@
+"""The classic comparisons of attention, reproduced: figures and CSVs under docs/reproduction."""
