@@ -29,7 +29,11 @@ CARD = "README.md"
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint on disk, its weights and files read when asked for."""
+    """A checkpoint on disk, its weights and files read when asked for.
+
+    >>> Checkpoint(Path("runs/mine/best"), "translate", {"seed": 1}).config
+    {'seed': 1}
+    """
 
     path: Path
     task: str
@@ -76,6 +80,12 @@ def save(
     Raises:
         UserError: `directory` holds something other than a checkpoint, or can't be written.
         ValueError: a weight is too large for float16.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save(f"{folder}/a", task="t", config={"seed": 1}, weights={}, files={"README.md": b"A"})
+    ...     sorted(path.name for path in Path(folder, "a").iterdir())
+    ['README.md', 'config.json', 'model.safetensors']
     """
     place = Path(directory).resolve()
     if not (_is_checkpoint(place) or _is_free(place)):
@@ -104,6 +114,12 @@ def read(directory: str | os.PathLike[str]) -> Checkpoint:
 
     Raises:
         UserError: it is missing, not a checkpoint, damaged, or of a newer format.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save(f"{folder}/a", task="t", config={}, weights={"w": torch.ones(2)}, files={})
+    ...     read(f"{folder}/a").weights()
+    {'w': tensor([1., 1.])}
     """
     path = Path(directory)
     place = path.resolve()
@@ -136,6 +152,14 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
 
     Raises:
         UserError: names or shapes differ (all of them in one), or the weights are damaged.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> trained, fresh = nn.Linear(2, 3), nn.Linear(2, 3)
+    >>> with TemporaryDirectory() as folder:
+    ...     save(f"{folder}/a", task="t", config={}, weights=weights_of(trained), files={})
+    ...     load_into(fresh, read(f"{folder}/a"))
+    >>> torch.equal(trained.weight, fresh.weight)
+    True
     """
     weights, expected = checkpoint.weights(), weights_of(module)
     if problems := _differences(weights, expected):
@@ -192,7 +216,13 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
 
 
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
-    """The module's weights and buffers by name; one that is shared has its first name only."""
+    """The module's weights and buffers by name; one that is shared has its first name only.
+
+    >>> embedding, output = nn.Embedding(5, 2), nn.Linear(2, 5)
+    >>> output.weight = embedding.weight
+    >>> list(weights_of(nn.Sequential(embedding, output)))
+    ['0.weight', '1.bias']
+    """
     named: dict[str, Tensor] = {}
     seen = set()
     for name, tensor in module.state_dict(keep_vars=True).items():

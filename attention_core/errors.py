@@ -5,7 +5,12 @@ from difflib import get_close_matches
 
 
 class UserError(ValueError):
-    """Bad input: the message says what was wrong and what to do, and is all the user sees."""
+    """Bad input: the message says what was wrong and what to do, and is all the user sees.
+
+    >>> raise UserError("there is no recipe mine.toml: write one first")
+    Traceback (most recent call last):
+    attention_core.errors.UserError: there is no recipe mine.toml: write one first
+    """
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -141,6 +141,10 @@ def sutskever(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
     """Sutskever et al. 2014, §2: the source is only the initial state.
 
     Departure: the source is not reversed; a bidirectional encoder may stand in for that.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("sutskever", sizes).attention is None
+    True
     """
     recurrence = sizes.recurrence()
     start = sizes.carried_over(recurrence)
@@ -148,7 +152,12 @@ def sutskever(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
 
 
 def cho(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
-    """Cho et al. 2014, §2.2 and §A.1: the summary C at every step, deep maxout readout."""
+    """Cho et al. 2014, §2.2 and §A.1: the summary C at every step, deep maxout readout.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("cho", sizes).before
+    FixedContext()
+    """
     recurrence = sizes.recurrence(sizes.summary)
     start = ProjectStart(sizes.summary, recurrence)
     readout = sizes.deep(sizes.summary, maxout=True)
@@ -159,6 +168,10 @@ def context_and_previous(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurr
     """C and the previous output at every step through separate weights, read out from s_t alone.
 
     W [y; c] = W_y y + W_c c, so a joint matrix over both is that wiring.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("context_and_previous", sizes).readout
+    HiddenReadout()
     """
     recurrence = sizes.recurrence(sizes.summary)
     start = ProjectStart(sizes.summary, recurrence)
@@ -170,6 +183,10 @@ def bahdanau(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
     """Bahdanau et al. 2014, RNNsearch (§3.1, §A): additive attention with s_{t-1}, maxout readout.
 
     Departure: the readout uses s_t where the paper has s_{t-1}.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> type(build_decoder("bahdanau", sizes).before.scorer).__name__
+    'Additive'
     """
     return _bahdanau(sizes, embedding, sizes.compared_by("additive"))
 
@@ -179,6 +196,10 @@ def bahdanau_coverage(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurrent
 
     Departure: linguistic coverage without fertility. Raises UserError for a scorer other than
     additive.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("bahdanau_coverage", sizes).covers
+    True
     """
     if sizes.scorer not in (None, "additive"):
         raise UserError(f"scorer: expected 'additive', which takes coverage, got {sizes.scorer!r}")
@@ -197,32 +218,61 @@ def luong(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
     """Luong et al. 2015, §3.1: global attention with s_t, "general" score, attentional readout.
 
     Departure: the readout has the embedding's size, so that it can be tied.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> type(build_decoder("luong", sizes).after.scorer).__name__
+    'Bilinear'
     """
     return _luong(sizes, embedding)
 
 
 def luong_input_feeding(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
-    """Luong et al. 2015, §3.3: as ``luong``, with the readout fed to the next step."""
+    """Luong et al. 2015, §3.3: as ``luong``, with the readout fed to the next step.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("luong_input_feeding", sizes).feed
+    True
+    """
     return _luong(sizes, embedding, feed=True)
 
 
 def luong_local_m(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
-    """Luong et al. 2015, §3.2: as ``luong``, within a window that moves by one with each step."""
+    """Luong et al. 2015, §3.2: as ``luong``, within a window that moves by one with each step.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("luong_local_m", sizes).after.window.reach
+    10
+    """
     return _luong(sizes, embedding, LocalMonotonic(sizes.reach))
 
 
 def luong_local_m_input_feeding(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
-    """Luong et al. 2015, §3.2 and §3.3: ``luong_local_m`` with the readout fed to the next step."""
+    """Luong et al. 2015, §3.2 and §3.3: ``luong_local_m`` with the readout fed to the next step.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("luong_local_m_input_feeding", sizes).fused
+    False
+    """
     return _luong(sizes, embedding, LocalMonotonic(sizes.reach), feed=True)
 
 
 def luong_local_p(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
-    """Luong et al. 2015, §3.2: as ``luong``, within a window whose centre is predicted."""
+    """Luong et al. 2015, §3.2: as ``luong``, within a window whose centre is predicted.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> type(build_decoder("luong_local_p", sizes).after.window).__name__
+    'LocalPredictive'
+    """
     return _luong(sizes, embedding, LocalPredictive(sizes.hidden, sizes.attention, sizes.reach))
 
 
 def luong_local_p_input_feeding(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
-    """Luong et al. 2015, §3.2 and §3.3: ``luong_local_p`` with the readout fed to the next step."""
+    """Luong et al. 2015, §3.2 and §3.3: ``luong_local_p`` with the readout fed to the next step.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("luong_local_p_input_feeding", sizes).fused
+    False
+    """
     window = LocalPredictive(sizes.hidden, sizes.attention, sizes.reach)
     return _luong(sizes, embedding, window, feed=True)
 
@@ -246,6 +296,10 @@ def feed_forward_output(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurre
 
     Neubig 2017, "Neural Machine Translation and Sequence-to-sequence Models", §8; departures: GRU
     by default, and a hidden layer between [s_t; c_t] and the vocabulary.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> type(build_decoder("feed_forward_output", sizes).readout).__name__
+    'FeedForwardReadout'
     """
     recurrence = sizes.recurrence()
     start = ProjectStart(sizes.summary, recurrence)
@@ -255,7 +309,12 @@ def feed_forward_output(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurre
 
 
 def show_and_tell(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
-    """Vinyals et al. 2015, §3.1: the picture is read first, as if it were a word."""
+    """Vinyals et al. 2015, §3.1: the picture is read first, as if it were a word.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> type(build_decoder("show_and_tell", sizes).start).__name__
+    'PrefixStart'
+    """
     start = PrefixStart(sizes.summary, sizes.embedding)
     return sizes.decoder(embedding, sizes.recurrence(), start, HiddenReadout(sizes.hidden))
 
@@ -265,6 +324,10 @@ def show_attend_tell(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentD
 
     Departures: one linear map per initial state instead of an MLP; tanh in the readout.
     The doubly stochastic penalty is in the training objective.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("show_attend_tell", sizes).before.gate
+    Linear(in_features=6, out_features=1, bias=True)
     """
     recurrence = sizes.recurrence(sizes.values)
     before = Attention(sizes.compared_by("additive"), gate=nn.Linear(sizes.hidden, 1))
@@ -278,6 +341,10 @@ def spatial_attention(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurrent
 
     Departures: bilinear score, so that all steps are scored in one product; [c; s; y] goes
     through a deep readout.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> build_decoder("spatial_attention", sizes).before
+    FixedContext()
     """
     recurrence = sizes.recurrence(sizes.summary)
     return sizes.decoder(
@@ -295,6 +362,10 @@ def adaptive_attention(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurren
 
     The weights of a step sum to 1 - β. The score is the paper's, additive. Departure: [c; s; y]
     goes through a deep readout.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> type(build_decoder("adaptive_attention", sizes).sentinel).__name__
+    'VisualSentinel'
     """
     recurrence = sizes.recurrence(sizes.summary)
     scorer = sizes.compared_by("additive")

@@ -33,6 +33,13 @@ def load_recipe(
 
     Raises:
         UserError: the file can't be read, or its keys or values are wrong: all of them in one.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> Model = dataclasses.make_dataclass("Model", [("hidden", int), ("cell", str, "gru")])
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "mine.toml").write_text("hidden = 8")
+    ...     load_recipe(f"{folder}/mine.toml", Model, ["cell=lstm"])
+    Model(hidden=8, cell='lstm')
     """
     tree = _read(path)
     problems = []
@@ -48,6 +55,12 @@ def read_task(path: str | PathLike[str]) -> str:
 
     Raises:
         UserError: the file can't be read, or has no top-level string `task`.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "mine.toml").write_text('task = "translate"')
+    ...     read_task(f"{folder}/mine.toml")
+    'translate'
     """
     task = _read(path).get("task")
     if not isinstance(task, str):
@@ -56,7 +69,12 @@ def read_task(path: str | PathLike[str]) -> str:
 
 
 def as_dict(recipe: Any) -> dict[str, Any]:
-    """The recipe as plain JSON-able values; `from_dict` turns it back."""
+    """The recipe as plain JSON-able values; `from_dict` turns it back.
+
+    >>> Model = dataclasses.make_dataclass("Model", [("sizes", tuple[int, ...])])
+    >>> as_dict(Model(sizes=(8, 16)))
+    {'sizes': [8, 16]}
+    """
     plain = _plain(dataclasses.asdict(recipe))
     assert isinstance(plain, dict)
     return plain
@@ -67,6 +85,13 @@ def from_dict(recipe_type: type[Recipe], values: Mapping[str, Any]) -> Recipe:
 
     Raises:
         UserError: keys or values are wrong: all of them in one.
+
+    >>> Model = dataclasses.make_dataclass("Model", [("hidden", int)])
+    >>> from_dict(Model, {"hiden": 8})
+    Traceback (most recent call last):
+    attention_core.errors.UserError: Model has 2 problems:
+      - unknown key hiden. Did you mean 'hidden'? Known: hidden.
+      - missing key hidden
     """
     return _build(recipe_type, values, recipe_type.__name__, [])
 

@@ -29,7 +29,11 @@ GROUP = "attention_core.tasks"
 
 
 class Task(ABC):
-    """What a plugin provides: its nouns. The verbs (train, evaluate, demo …) are the core's."""
+    """What a plugin provides: its nouns. The verbs (train, evaluate, demo …) are the core's.
+
+    >>> sorted(Task.__abstractmethods__)
+    ['command', 'evaluate', 'learner', 'recipe_type', 'tab']
+    """
 
     name: ClassVar[str]  # also its command
     title: ClassVar[str]  # of its tab
@@ -66,6 +70,9 @@ def installed_tasks() -> dict[str, EntryPoint]:
     """The entry points of all installed tasks, by name; nothing is imported.
 
     Raises UserError when two distributions bring a task of one name.
+
+    >>> installed_tasks()["translate"].value
+    'attention_core.translation:TASK'
     """
     found: dict[str, EntryPoint] = {}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
@@ -83,6 +90,9 @@ def load_task(name: str) -> Task:
     """The task of that name.
 
     Raises UserError for an unknown name (with the nearest match) or a task that can't be loaded.
+
+    >>> load_task("translate").title
+    'Translate'
     """
     installed = installed_tasks()
     if name not in installed:
@@ -104,7 +114,11 @@ def load_task(name: str) -> Task:
 
 
 def load_tasks() -> list[Task]:
-    """All installed tasks; one that can't be loaded is a warning on stderr, and the rest work."""
+    """All installed tasks; one that can't be loaded is a warning on stderr, and the rest work.
+
+    >>> {"caption", "translate"} <= {task.name for task in load_tasks()}
+    True
+    """
     tasks = []
     for name in installed_tasks():
         try:
@@ -119,6 +133,9 @@ def find_checkpoint(name: str) -> Path:
 
     Raises UserError when it can't be either; whether there is a checkpoint at the path,
     ``checkpoint.read`` tells.
+
+    >>> find_checkpoint("translate").name
+    'everyday'
     """
     path = Path(name)
     if os.path.exists(path) or path.name != name:
@@ -137,6 +154,10 @@ def check_drawing(path: Path) -> None:
     """Whether a drawing could go to ``path``, for a command to ask before it works.
 
     Raises UserError for a suffix that can't be drawn or a folder that doesn't exist.
+
+    >>> check_drawing(Path("a.gif"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    attention_core.errors.UserError: can't draw a.gif: choose a name that ends in .pdf or ...
     """
     from attention_core.plots.files import FORMATS
 

@@ -31,6 +31,9 @@ def clean(text: str) -> str:
     """`text` in Unicode form NFC, without control or invisible characters, whitespace squeezed.
 
     Unlike NFKC this leaves punctuation as it is written: full-width Chinese stays full-width.
+
+    >>> clean("  Guten   Tag ，  你好 ")
+    'Guten Tag ， 你好'
     """
     if not text.isprintable():
         text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
@@ -42,6 +45,10 @@ class Tokenizer:
     comes one symbol per target language ("<2de>"), the decoder's first token.
 
     Text can't forge a special id: "<2de>" in a sentence is spelled in ordinary pieces.
+
+    >>> tokenizer = Tokenizer.train(["a cat", "a dog"] * 9, vocabulary=270, languages=["zh"])
+    >>> tokenizer.decode(tokenizer.encode("a cat, 猫"))
+    'a cat, 猫'
     """
 
     pad, unk, eos = PAD, UNK, EOS

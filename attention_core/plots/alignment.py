@@ -16,6 +16,9 @@ def checked(
     Raises:
         UserError: if there are no words, or not one row of weights for each target word and one
             column for each source word.
+
+    >>> checked(["a", "b"], ["x"], [[0.5, 0.5]]).shape
+    (1, 2)
     """
     array = np.asarray(weights, dtype=np.float64)
     expected = (len(target_words), len(source_words))

@@ -34,6 +34,11 @@ def alignment_arcs(
 
     Raises:
         UserError: if the weights don't fit the words.
+
+    >>> weights = [[0.9, 0.1], [0.01, 0.99]]
+    >>> figure = alignment_arcs(["cat", "sleeps"], ["猫", "睡觉"], weights)
+    >>> len(figure.axes[0].patches)  # 0.01 is left out
+    3
     """
     grid = checked(source_words, target_words, weights)
     left, right = [*map(legible, source_words)], [*map(legible, target_words)]

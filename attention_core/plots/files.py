@@ -15,6 +15,12 @@ def save(figure: Figure, path: str | Path) -> None:
     Raises:
         UserError: for another suffix, a folder that doesn't exist, or a place that can't be
             written to.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     save(Figure(), f"{folder}/picture.svg")
+    ...     Path(folder, "picture.svg").read_text()[:5]
+    '<?xml'
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:

@@ -29,6 +29,10 @@ def alignment_heatmap(
 
     Raises:
         UserError: if the weights don't fit the words.
+
+    >>> figure = alignment_heatmap(["cat", "sleeps"], ["猫", "睡觉"], [[0.9, 0.1], [0.2, 0.8]])
+    >>> [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    ['猫', '睡觉']
     """
     grid = checked(source_words, target_words, weights)
     rows, columns = grid.shape

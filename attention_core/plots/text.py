@@ -32,24 +32,42 @@ def _font(size: float) -> FontProperties:
 
 
 def legible(text: str) -> str:
-    """`text` with an empty box for each character that no font at hand can draw."""
+    """`text` with an empty box for each character that no font at hand can draw.
+
+    >>> legible("猫 \N{DOG FACE}")
+    '猫 □'
+    """
     return "".join(character if ord(character) in _drawable() else "□" for character in text)
 
 
 def style(size: float) -> dict[str, Any]:
-    """What a drawing passes on with each piece of legible text: its fonts, and "$" is a "$"."""
+    """What a drawing passes on with each piece of legible text: its fonts, and "$" is a "$".
+
+    >>> style(12)["fontproperties"].get_size()
+    12.0
+    """
     return {"fontproperties": _font(size), "parse_math": False}
 
 
 def width(text: str, size: float) -> float:
-    """How wide legible `text` is on one line at `size` points, in inches."""
+    """How wide legible `text` is on one line at `size` points, in inches.
+
+    >>> round(width("mouse", 24) / width("mouse", 12))
+    2
+    """
     figure = Figure(dpi=72)
     label = figure.text(0, 0, text, **style(size))
     return label.get_window_extent().width / figure.dpi
 
 
 def write_title(figure: Figure, title: str) -> None:
-    """Write `title` in the middle of the figure's upper edge, where it takes `TITLE_HEIGHT`."""
+    """Write `title` in the middle of the figure's upper edge, where it takes `TITLE_HEIGHT`.
+
+    >>> figure = Figure()
+    >>> write_title(figure, "猫 捉 老鼠")
+    >>> figure.texts[0].get_text()
+    '猫 捉 老鼠'
+    """
     figure.text(
         0.5,
         1 - 0.2 / figure.get_figheight(),

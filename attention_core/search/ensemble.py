@@ -11,7 +11,11 @@ from attention_core.search.step import Step, precise
 
 
 class EnsembleState(tuple[Any, ...]):
-    """The states of the members, one after the other; of no member, a state that holds nothing."""
+    """The states of the members, one after the other; of no member, a state that holds nothing.
+
+    >>> EnsembleState([EnsembleState(), EnsembleState()]).repeated(3)
+    ((), ())
+    """
 
     def rows(self, index: Tensor) -> "EnsembleState":
         """Each member's state of the given rows, in their order."""

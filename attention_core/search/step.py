@@ -8,7 +8,16 @@ from torch import Tensor
 
 
 class State(Protocol):
-    """What a decoder carries from step to step, as a value with one entry per row."""
+    """What a decoder carries from step to step, as a value with one entry per row.
+
+    >>> class Prefixes(list[str]):  # of a model that remembers what it has read
+    ...     def rows(self, index):
+    ...         return Prefixes(self[i] for i in index.tolist())
+    ...     def repeated(self, times):
+    ...         return Prefixes(prefix for prefix in self for _ in range(times))
+    >>> Prefixes(["a", "b"]).repeated(2)
+    ['a', 'a', 'b', 'b']
+    """
 
     def rows(self, index: Tensor) -> Self:
         """The state of the given rows, in their order: index (R',)."""

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 class TranslateTask(Task):
-    """Translation with attention, by one model for every target language."""
+    """Translation with attention, by one model for every target language.
+
+    >>> TASK.recipe_type().__name__
+    'TranslateRecipe'
+    """
 
     name = "translate"
     title = "Translate"

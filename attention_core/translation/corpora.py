@@ -47,6 +47,14 @@ def multi30k(root: str | Path, split: str, language: str) -> list[Pair]:
 
     Raises:
         UserError: an unknown language or split, or a file that is missing or damaged.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as root:
+    ...     Path(root, "multi30k").mkdir()
+    ...     for name, text in (("val.en", "A dog."), ("val.de", "Ein Hund.")):
+    ...         _ = Path(root, "multi30k", name).write_text(text)
+    ...     multi30k(root, "val", "de")
+    [Pair(source='A dog.', target='Ein Hund.', language='de')]
     """
     _check("language", language, MULTI30K)
     _check(f"Multi30k split for {language!r}", split, MULTI30K[language])
@@ -64,6 +72,10 @@ def tatoeba(root: str | Path, split: str, language: str) -> list[Pair]:
 
     Raises:
         UserError: an unknown language or split, or a file that is missing or damaged.
+
+    >>> tatoeba("data", "dev", "fr")
+    Traceback (most recent call last):
+    attention_core.errors.UserError: Unknown Tatoeba split: 'dev'. Known: test, train, val.
     """
     _check("language", language, TATOEBA)
     _check("Tatoeba split", split, ("train", "val", "test"))
@@ -81,6 +93,10 @@ def own(files: Sequence[str], split: str, language: str) -> list[Pair]:
 
     Raises:
         UserError: an unknown split, another number of files, or what those readers raise.
+
+    >>> own(["corpus.en", "corpus.es"], "dev", "es")
+    Traceback (most recent call last):
+    attention_core.errors.UserError: Unknown split: 'dev'. Known: test, train, val.
     """
     _check("split", split, ("train", "val", "test"))
     if len(files) not in (1, 2):
@@ -95,6 +111,13 @@ def parallel(source_path: str | Path, target_path: str | Path, language: str) ->
 
     Raises:
         UserError: a file that can't be read or is not UTF-8, or other numbers of lines.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "a.en").write_text("A dog.")
+    ...     _ = Path(folder, "a.es").write_text("Un perro.")
+    ...     parallel(f"{folder}/a.en", f"{folder}/a.es", "es")
+    [Pair(source='A dog.', target='Un perro.', language='es')]
     """
     sources, targets = list(_lines(source_path)), list(_lines(target_path))
     if len(sources) != len(targets):
@@ -110,6 +133,12 @@ def tsv(path: str | Path, language: str) -> list[Pair]:
 
     Raises:
         UserError: a file that can't be read or is not UTF-8, or a line with no tab.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "pairs").write_text("A dog.\\tUn perro.\\ta comment")
+    ...     tsv(f"{folder}/pairs", "es")
+    [Pair(source='A dog.', target='Un perro.', language='es')]
     """
     columns = []
     for number, line in enumerate(_lines(path), start=1):
@@ -121,7 +150,11 @@ def tsv(path: str | Path, language: str) -> list[Pair]:
 
 
 def at_most(pairs: Iterable[Pair], translations: int) -> list[Pair]:
-    """The first `translations` of each source sentence into each language, in order."""
+    """The first `translations` of each source sentence into each language, in order.
+
+    >>> at_most([Pair("Hi.", "Salut.", "fr"), Pair("Hi.", "Bonjour.", "fr")], translations=1)
+    [Pair(source='Hi.', target='Salut.', language='fr')]
+    """
     seen: dict[tuple[str, str], int] = {}
     kept = []
     for pair in pairs:
@@ -135,6 +168,9 @@ def at_most(pairs: Iterable[Pair], translations: int) -> list[Pair]:
 def balanced_text(pairs: Iterable[Pair]) -> list[str]:
     """Sentences to train a joint tokenizer on: each English one once, then all translations,
     those into a small language repeated whole until they nearly number those into the largest.
+
+    >>> balanced_text([Pair("a", "x", "de"), Pair("b", "y", "de"), Pair("a", "u", "fr")])
+    ['a', 'b', 'x', 'y', 'u', 'u']
     """
     sources: dict[str, None] = {}
     targets: dict[str, list[str]] = {}

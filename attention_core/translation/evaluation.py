@@ -13,7 +13,11 @@ SPLITS = ("val", "test")
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> float:
-    """Corpus BLEU (Papineni et al. 2002) by sacreBLEU (Post 2018), in points of 100."""
+    """Corpus BLEU (Papineni et al. 2002) by sacreBLEU (Post 2018), in points of 100.
+
+    >>> round(bleu(["a dog runs on the beach"], ["a dog runs on a beach"], "de"), 1)
+    53.7
+    """
     return float(_metric(language).corpus_score(list(hypotheses), [list(references)]).score)
 
 
@@ -24,6 +28,10 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
     sentence with several translations counts once, with all of them as references.
 
     Raises UserError for an unknown split or missing data.
+
+    >>> evaluate(Path("runs/mine/best"), "train", Path("data"), None)
+    Traceback (most recent call last):
+    attention_core.errors.UserError: unknown split 'train'. Known: test, val.
     """
     from attention_core.checkpoint import read
     from attention_core.translation.predictor import Translator
@@ -58,7 +66,11 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
 
 
 def test_sets(data: Path, split: str, languages: Sequence[str]) -> dict[str, list[corpora.Pair]]:
-    """Every evaluation set of a split, by name."""
+    """Every evaluation set of a split, by name.
+
+    >>> test_sets(Path("data"), "test", ["es"])  # a language that no corpus is in
+    {}
+    """
     found = {}
     for language in languages:
         for part in corpora.MULTI30K.get(language, ()):

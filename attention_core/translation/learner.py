@@ -36,7 +36,12 @@ Ids = tuple[list[int], list[int]]  # of a source and its target
 
 @dataclass(frozen=True, kw_only=True)
 class TranslateRecipe(Recipe):
-    """A recipe of the task ``translate``."""
+    """A recipe of the task ``translate``.
+
+    >>> from attention_core.training import TrainingConfig
+    >>> TranslateRecipe(out="runs/mine", training=TrainingConfig(epochs=2)).model.preset
+    'luong'
+    """
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -48,6 +53,9 @@ class TranslateLearner(Learner):
     """Pairs, tokenizer, model and objective of a recipe.
 
     The tokenizer is trained on the training text once and kept in the run's folder.
+
+    >>> TranslateLearner.metric  # chosen by on the validation sentences
+    'bleu'
     """
 
     metric = "bleu"
@@ -157,14 +165,26 @@ class TranslateLearner(Learner):
 
 
 def encode(pair: Pair, tokenizer: Tokenizer) -> Ids:
-    """Ids of a pair: source with its end, target between its language's symbol and its end."""
+    """Ids of a pair: source with its end, target between its language's symbol and its end.
+
+    >>> tokenizer = Tokenizer.train(["a cat", "un gato"] * 9, vocabulary=270, languages=["es"])
+    >>> source, target = encode(Pair("a cat", "un gato", "es"), tokenizer)
+    >>> tokenizer.pieces(target)[0], tokenizer.decode(target), target[-1] == tokenizer.eos
+    ('<2es>', 'un gato', True)
+    """
     source = [*tokenizer.encode(pair.source), tokenizer.eos]
     target = [tokenizer.begin(pair.language), *tokenizer.encode(pair.target), tokenizer.eos]
     return source, target
 
 
 def collate(pairs: Sequence[Ids], tokenizer: Tokenizer) -> Batch:
-    """Encoded pairs as one batch."""
+    """Encoded pairs as one batch.
+
+    >>> tokenizer = Tokenizer.train(["a cat", "un gato"] * 9, vocabulary=270, languages=["es"])
+    >>> collate([([5, 6, 2], [3, 7, 2]), ([5, 2], [3, 2])], tokenizer).tokens
+    tensor([[3, 7, 2],
+            [3, 2, 0]])
+    """
     sources, targets = zip(*pairs, strict=True)
     tokens = pad(sources, tokenizer.pad)
     return Batch((tokens, tokens != tokenizer.pad), pad(targets, tokenizer.pad))

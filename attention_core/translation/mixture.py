@@ -45,7 +45,11 @@ class DataConfig:
 
 
 class Corpus(NamedTuple):
-    """The pairs of one corpus and language."""
+    """The pairs of one corpus and language.
+
+    >>> Corpus("own_es", [Pair("A dog.", "Un perro.", "es")], drawn=1, short=0).name
+    'own_es'
+    """
 
     name: str
     pairs: list[Pair]
@@ -57,6 +61,15 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
     """The corpora of a recipe, of the split "train" or "val".
 
     Raises UserError where a file is missing or damaged, or nothing is left to learn from.
+
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, "pairs")
+    ...     _ = path.write_text("A dog.\\tUn perro.")
+    ...     (corpus,) = mixture(DataConfig(files=(str(path),), languages=("es",)), "train")
+    >>> corpus.name, len(corpus.pairs)
+    ('own_es', 1)
     """
     if data.files:
         (language,) = data.languages

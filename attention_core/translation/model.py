@@ -10,7 +10,11 @@ from attention_core.parts.encoders import TextEncoder
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig:
-    """A bidirectional encoder of half the decoder's size in each direction, and a preset."""
+    """A bidirectional encoder of half the decoder's size in each direction, and a preset.
+
+    >>> ModelConfig(preset="bahdanau", cell="lstm").hidden
+    512
+    """
 
     preset: str = "luong"
     cell: str = "gru"
@@ -32,6 +36,9 @@ def build_model(config: ModelConfig, vocabulary: int) -> Seq2Seq:
     """The model of a recipe; encoder and decoder share one embedding.
 
     Raises UserError for an unknown preset, cell or scorer.
+
+    >>> build_model(ModelConfig(embedding=4, hidden=8), vocabulary=50).encoder.output_size
+    8
     """
     decoder = build_decoder(
         config.preset,

@@ -11,7 +11,12 @@ PIECES = "pieces.json"  # its file in a checkpoint: language -> ids
 
 
 def pieces_of(targets: Iterable[Sequence[int]], tokenizer: Tokenizer) -> dict[str, list[int]]:
-    """The ids that occur in the targets of each language, told by their first token."""
+    """The ids that occur in the targets of each language, told by their first token.
+
+    >>> tokenizer = Tokenizer.train(["a cat", "un gato"] * 9, vocabulary=270, languages=["es"])
+    >>> pieces_of([[tokenizer.begin("es"), 7, 9, 2], [tokenizer.begin("es"), 7, 8, 2]], tokenizer)
+    {'es': [2, 7, 8, 9]}
+    """
     language_of = {tokenizer.begin(language): language for language in tokenizer.languages}
     found: dict[str, set[int]] = {language: {tokenizer.eos} for language in tokenizer.languages}
     for begin, *ids in targets:
@@ -23,6 +28,12 @@ def read_pieces(checkpoint: Checkpoint, tokenizer: Tokenizer) -> dict[str, list[
     """Those that a checkpoint holds.
 
     Raises UserError when they are missing, damaged, or another tokenizer's.
+
+    >>> from attention_core.checkpoint import read
+    >>> from attention_core.translation import TASK
+    >>> tokenizer = Tokenizer.load(TASK.shipped / "tokenizer.model")
+    >>> sorted(read_pieces(read(TASK.shipped), tokenizer))
+    ['cs', 'de', 'fr', 'zh']
     """
     data = checkpoint.file(PIECES)
     try:

@@ -28,7 +28,13 @@ LONGEST_SENTENCE = 200  # tokens
 
 @dataclass(frozen=True)
 class Translation:
-    """A translation and where the decoder looked for each of its words."""
+    """A translation and where the decoder looked for each of its words.
+
+    >>> looked = [(0, [0.9, 0.1]), (2, [1.0])]  # in two sentences, the second of one word
+    >>> words = ["Hello", "there.", "Bye."], ["Hola.", "Adiós."]
+    >>> Translation("Hello there. Bye.", "Hola. Adiós.", -0.1, *words, looked).alignment
+    [[0.9, 0.1, 0.0], [0.0, 0.0, 1.0]]
+    """
 
     source: str
     text: str
@@ -52,7 +58,11 @@ class Translation:
 
 
 class EncodedSentence(NamedTuple):
-    """A sentence's ids with the end token, and whether its full stop is the author's own."""
+    """A sentence's ids with the end token, and whether its full stop is the author's own.
+
+    >>> EncodedSentence([5, 6, 2], ended=False).ids
+    [5, 6, 2]
+    """
 
     ids: list[int]
     ended: bool
@@ -62,6 +72,9 @@ class Translator:
     """A model with its tokenizer, translating into the languages that it was trained for.
 
     It keeps no state between calls, so threads may share it.
+
+    >>> Translator.load().languages
+    ('zh', 'fr', 'de', 'cs')
     """
 
     def __init__(
@@ -219,7 +232,11 @@ _loading = threading.Lock()
 
 
 def shipped() -> Translator:
-    """The translator that ships, loaded once, whichever thread asks first."""
+    """The translator that ships, loaded once, whichever thread asks first.
+
+    >>> shipped() is shipped()
+    True
+    """
     with _loading:
         return _load()
 

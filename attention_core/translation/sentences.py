@@ -17,7 +17,11 @@ _END = re.compile(
 
 
 class Sentence(NamedTuple):
-    """A sentence as the model reads it: with a capital, and a full stop where it has no end."""
+    """A sentence as the model reads it: with a capital, and a full stop where it has no end.
+
+    >>> Sentence("It rains.", ended=False).text
+    'It rains.'
+    """
 
     text: str
     ended: bool  # whether its end is the author's own
@@ -63,7 +67,11 @@ def cut(sentence: str) -> tuple[str, str]:
 
 
 def without_end(text: str) -> str:
-    """A translation without the full stop that its source did not have."""
+    """A translation without the full stop that its source did not have.
+
+    >>> without_end("Es regnet.")
+    'Es regnet'
+    """
     return text.rstrip().removesuffix(".").removesuffix("。")
 
 
