@@ -1,5 +1,6 @@
 """The mean of the weights of several validations of one run."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -39,8 +40,8 @@ class Snapshots:
         if not self.most:
             return
         copy = {name: x.detach().to("cpu", copy=True) for name, x in weights.items()}
-        self.kept.append(Snapshot(score if score == score else float("-inf"), update, copy))
-        if len(self.kept) > self.most:
+        self.kept.append(Snapshot(-math.inf if math.isnan(score) else score, update, copy))
+        while len(self.kept) > self.most:
             ranks = [(self.by_score and each.score, each.update) for each in self.kept]
             del self.kept[ranks.index(min(ranks))]
 

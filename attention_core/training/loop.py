@@ -101,6 +101,8 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
 
 
 class _Loop:
+    """A run at work."""
+
     def __init__(self, learner: Learner, config: TrainingConfig, out: Path, seed: int) -> None:
         from attention_core.training.display import Display
 
@@ -139,7 +141,7 @@ class _Loop:
     def average(self) -> None:
         """Tries the mean of the kept validations' weights, which may be the best."""
         run, objective = self.run, self.learner.objective
-        if run.averaged == run.update:
+        if run.averaged == run.update or not run.snapshots.kept:
             return
         own = {name: x.clone() for name, x in objective.state_dict().items()}
         objective.load_state_dict(run.snapshots.mean())

@@ -19,7 +19,7 @@ class Updater:
 
     The gradient is Σ_b ∇L_b / Σ_b n_b over the batches b of an update, with the summed loss L_b
     and the number of tokens n_b of each. So k batches, one after the other or each in a process
-    of its own, are one batch k times as large.
+    of its own, are one batch k times as large. All processes begin with the first one's weights.
 
     >>> from attention_core.training.processes import accelerator
     >>> class Line(Objective):
@@ -41,6 +41,8 @@ class Updater:
     ) -> None:
         self.accelerator = accelerator
         self.objective = objective.to(accelerator.device)
+        if accelerator.num_processes > 1:
+            _share(self.objective)
         self.clip = config.clip
         self.weights = [weight for weight in objective.parameters() if weight.requires_grad]
         self.optimizer = torch.optim.AdamW(
@@ -92,3 +94,10 @@ class Updater:
     def _here(self, batch: Batch) -> Batch:
         device = self.accelerator.device
         return Batch(tuple(x.to(device) for x in batch.source), batch.tokens.to(device))
+
+
+def _share(objective: Objective) -> None:
+    from accelerate.utils import broadcast
+
+    for tensor in objective.state_dict().values():
+        tensor.copy_(broadcast(tensor))

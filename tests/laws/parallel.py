@@ -40,6 +40,9 @@ def run(
             os.kill(os.getpid(), signal.SIGTERM)
 
     learner = ParallelLearner(interrupt, config, dropout)
+    with torch.no_grad():
+        for weight in learner.model.parameters():
+            weight += rank  # what the first process begins with is for all
     train(learner, config, out, seed=SEED)
     torch.save(learner.model.state_dict(), out / f"weights-{rank}.pt")
     return learner

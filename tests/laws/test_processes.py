@@ -63,6 +63,8 @@ def test_two_processes_are_one_with_batches_twice_as_many(tmp_path):
     for line, expected_line in zip(log, expected_log, strict=True):
         assert line == pytest.approx(expected_line, rel=1e-9)
     assert errors.count("· best") == alone.counts["save"] == 3
+    first, second = torch.load(tmp_path / "two" / "state.pt")["processes"]
+    assert not torch.equal(first["cpu"], second["cpu"])  # each draws its own dropout and samples
 
 
 def test_an_interrupt_of_one_stops_both_which_go_on_as_if_never_stopped(tmp_path):

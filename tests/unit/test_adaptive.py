@@ -149,6 +149,12 @@ def test_the_objective_is_the_full_softmaxs():
     assert all(weight.grad is not None for weight in model.parameters())
 
 
+def test_the_objective_takes_the_cheap_path(monkeypatch):
+    model = model_of()
+    monkeypatch.setattr(model.decoder.adaptive, "forward", None)  # which scores all words
+    assert TeacherForcing(model, pad=PAD)(BATCH)[0].isfinite()
+
+
 def test_search_goes_on_it():
     model = model_of().eval()
     options = {"begin": torch.tensor([BEGIN, BEGIN]), "end": END, "max_length": 4, "width": 3}

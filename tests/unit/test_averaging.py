@@ -61,6 +61,13 @@ def test_a_snapshot_is_a_copy():
     assert kept.mean()["w"].tolist() == [0, 0]
 
 
+def test_fewer_may_be_asked_for_of_a_run_that_goes_on():
+    kept = snapshots([], average=2)
+    kept.load_state_dict(snapshots([0.3, 0.1, 0.4, 0.2], average=4).state_dict())
+    kept.add(0.5, 4, {"w": torch.full((2,), 16.0), "count": torch.tensor(4)})
+    assert kept.mean()["w"].tolist() == [10, 10]  # of 4 and 16
+
+
 def test_the_state_brings_all_back():
     kept = snapshots([0.3, 0.1, 0.4], average=2)
     again = snapshots([], average=2)

@@ -169,6 +169,12 @@ def test_the_mean_of_the_best_validations_is_one_more_try(score, saved, tmp_path
     assert log(tmp_path)[-1] == {"update": 4, "averaged": 2, "score": score}
 
 
+def test_a_run_that_kept_no_weights_has_nothing_to_average(tmp_path):
+    train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
+    train(Scripted(), config(average=2), tmp_path, seed=1)
+    assert len(log(tmp_path)) == 2
+
+
 def test_more_epochs_go_on_from_the_runs_own_weights(tmp_path):
     """The averaged weights of the end are no part of the run."""
     given = config(schedule="constant", average=2)
