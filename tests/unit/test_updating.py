@@ -75,6 +75,10 @@ def test_clipping_comes_after_the_mean():
 
 
 def test_the_rate_is_that_of_the_update():
+    """Adam's first step moves a weight by the rate, whatever its gradient."""
     updater = updater_of()
+    before = [weight.detach().clone() for weight in updater.weights]
     updater.update([batch_of(PAIRS)], rate=0.25)
     assert updater.rate == 0.25
+    moved = [(one - other).abs().max() for one, other in zip(updater.weights, before, strict=True)]
+    assert max(moved).item() == pytest.approx(0.25, rel=1e-4)
