@@ -12,7 +12,7 @@ import torch
 
 from attention_core import PRESETS
 from attention_core.recipe import from_dict
-from attention_core.training import TrainingConfig
+from attention_core.training import SearchConfig, TrainingConfig
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -119,14 +119,15 @@ def test_the_arithmetic_of_the_example_is_right():
         assert eval(said) == pytest.approx(float(found), abs=0.005)
 
 
-def test_the_table_of_the_decoder_has_every_preset():
-    table = re.findall(r"^\| `(\w+)` \|", text_of(DOCS / "decoder.md"), re.MULTILINE)
-    assert table == list(PRESETS)
+@pytest.mark.parametrize("page", [DOCS / "decoder.md", DOCS / "zh" / "decoder.md"], ids=name)
+def test_the_table_of_the_decoder_has_every_preset(page):
+    assert re.findall(r"^\| `(\w+)` \|", text_of(page), re.MULTILINE) == list(PRESETS)
 
 
-def test_the_recipe_of_the_page_on_training_is_valid():
-    (recipe,) = map(tomllib.loads, blocks(DOCS / "training.md", "toml"))
-    assert from_dict(TrainingConfig, recipe["training"]).average == 5
+@pytest.mark.parametrize(("name", "kind"), [("training", TrainingConfig), ("search", SearchConfig)])
+def test_the_recipes_are_valid(name, kind):
+    (recipe,) = map(tomllib.loads, blocks(DOCS / f"{name}.md", "toml"))
+    assert isinstance(from_dict(kind, recipe[name]), kind)
 
 
 def test_the_pictures_are_those_that_the_script_draws(tmp_path, workplace, monkeypatch):
