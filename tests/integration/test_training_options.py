@@ -123,7 +123,7 @@ def test_two_processes_speak_with_one_voice(recipe, tmp_path):
     while not (out / "state.pt").exists() and process.poll() is None:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=300)
     assert output == ""
     assert errors.count(f"Stopped; the same command goes on from {out}.") == 1
     stopped = log_of(out)
@@ -133,7 +133,7 @@ def test_two_processes_speak_with_one_voice(recipe, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert (finished.returncode, finished.stdout) == (0, f"{out / 'best'}\n"), finished.stderr

@@ -37,7 +37,7 @@ def launched(out, *arguments, launcher="torchrun"):
 
 def ended(process):
     """What both processes said."""
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     return output, errors
 
