@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import learner
@@ -206,6 +207,7 @@ def test_with_everything_that_training_can_do(event, count, stop, error, everyth
 
     with pytest.raises(error):
         train(CopyLearner(on, EVERYTHING), EVERYTHING, tmp_path, seed=SEED)
+    time.sleep(1 - time.time() % 1)  # TensorBoard orders its files by the second they begin in
     again = CopyLearner(config=EVERYTHING)
     train(again, EVERYTHING, tmp_path, seed=SEED)
     assert (left(tmp_path, again), curves(tmp_path)) == everything
