@@ -77,6 +77,10 @@ def rules(draw: st.DrawFn, tree: Tree) -> Rules:
     return Rules([constraint for constraint, _ in chosen], list(map(both, range(tree.sources))))
 
 
+def anything(tokens: list[int]) -> bool:
+    return True
+
+
 def found_by(search: Any, tree: Tree, **options: Any) -> Any:
     options = {"max_length": tree.depth, **options}
     begin = torch.zeros(tree.sources, dtype=torch.long)
@@ -138,6 +142,28 @@ def test_a_narrow_beam_is_a_plain_one(data, tree, alpha, beta, width, stopping):
     for source, nbest in enumerate(nbests):
         expected = plain_beam(
             tree, source, allowed[source], width=width, alpha=alpha, beta=beta, stopping=stopping
+        )
+        assert_same(nbest, expected, tree, source, alpha, beta)
+
+
+deep_trees = st.builds(
+    Tree,
+    st.integers(0, 999),
+    words=st.integers(2, 3),
+    depth=st.integers(4, 7),
+    sources=st.integers(1, 3),
+    scale=st.sampled_from([0.3, 1.0, 3.0]),
+)
+
+
+@many
+@given(deep_trees, penalties, st.sampled_from([0.0, 0.0, 0.1]), st.integers(1, 4))
+def test_the_best_are_those_of_never_stopping(tree, alpha, beta, width):
+    options = {"length_penalty": alpha, "coverage_penalty": beta, "width": width}
+    nbests = found_by(beam_search, tree, stop="best", **options)
+    for source, nbest in enumerate(nbests):
+        expected = plain_beam(
+            tree, source, anything, width=width, alpha=alpha, beta=beta, stopping=False
         )
         assert_same(nbest, expected, tree, source, alpha, beta)
 
@@ -251,7 +277,7 @@ def test_samples_come_as_often_as_they_are_likely(temperature, top_k, top_p, con
         generator=torch.Generator().manual_seed(0),
     )
     for source, drawn in enumerate(found):
-        allowed = new_words if constrained else lambda tokens: True
+        allowed = new_words if constrained else anything
         root = Output(source, [], [], [])
         expected = dict(chances(tree, root, allowed, temperature, top_k, top_p))
         counts = Counter(tuple(one.tokens) for one in drawn)
@@ -307,7 +333,7 @@ def test_an_ensemble_enumerates_averaged_probabilities(seeds, together, alpha):
         length_penalty=alpha,
     )
     for source, nbest in enumerate(nbests):
-        expected = mean.outputs(source, lambda tokens: True)
+        expected = mean.outputs(source, anything)
         expected.sort(key=lambda one: -one.score(alpha, 0.0, []))
         assert [one.tokens for one in nbest] == [one.tokens for one in expected]
         for one, other_one in zip(nbest, expected, strict=True):
