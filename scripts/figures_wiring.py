@@ -21,7 +21,7 @@ LOW, ROW, HIGH, TOP = 0.5, 1.7, 2.75, 3.7
 
 def wiring(decoder: RecurrentDecoder) -> Figure:
     """What step t reads, with time from left to right."""
-    canvas = Canvas(8.6, 4.1)
+    canvas = Canvas(8.6, 4.1 if decoder.attention else 3.2)
     previous = canvas.round(0.7, ROW, "$s_{t-1}$")
     token = canvas.round(BEFORE, LOW, "$y_{t-1}$", "token")
     recurrence = canvas.box(BEFORE, ROW, "RNN", "recurrence", 1.0, 0.7)
@@ -62,7 +62,7 @@ def wiring(decoder: RecurrentDecoder) -> Figure:
             canvas.arrow(recurrence, sentinel, bend=-0.2)
             canvas.arrow(sentinel, attention)
     if decoder.attention is None and decoder.before is None:
-        canvas.arrow(canvas.box(0.7, HIGH, "encoder", "source", 1.0), previous)
+        canvas.arrow(canvas.box(0.7, HIGH, "encoder", "source", 1.0), previous, dashed=True)
     return canvas.figure
 
 
