@@ -1,6 +1,7 @@
 """The log and the curves of a run."""
 
 import json
+import time
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -22,6 +23,12 @@ def curve(out, name):
 
 def begun(out, update=0, validations=0, tensorboard=True):
     return Record(out, update=update, validations=validations, tensorboard=tensorboard)
+
+
+def resumed(out, update, validations):
+    """A record that goes on; TensorBoard orders its files by the second they begin in."""
+    time.sleep(1 - time.time() % 1)
+    return begun(out, update, validations)
 
 
 def test_every_validation_is_a_line(tmp_path):
@@ -51,7 +58,7 @@ def test_averaged_weights_have_points_of_their_own(tmp_path):
 
 def test_a_resumed_run_goes_on_with_both(tmp_path):
     begun(tmp_path).add(entry(5, bleu=1.0))
-    begun(tmp_path, update=7, validations=1).add(entry(10, bleu=2.0))
+    resumed(tmp_path, update=7, validations=1).add(entry(10, bleu=2.0))
     assert [line["update"] for line in lines(tmp_path)] == [5, 10]
     assert curve(tmp_path, "bleu") == [(5, 1.0), (10, 2.0)]
 
@@ -61,7 +68,7 @@ def test_what_a_killed_run_told_after_its_state_is_dropped(tmp_path):
     record = begun(tmp_path)
     for update in (5, 10, 15):
         record.add(entry(update, bleu=99.0))
-    record = begun(tmp_path, update=5, validations=1)
+    record = resumed(tmp_path, update=5, validations=1)
     for update in (10, 15):
         record.add(entry(update, bleu=1.0))
     assert [line["bleu"] for line in lines(tmp_path)] == [99.0, 1.0, 1.0]
