@@ -20,7 +20,7 @@ class DatesRecipe(Recipe):
 
     writings: int = field(default=20_000, metadata={"min": 1})  # in an epoch, all of them new
     model: ModelConfig = ModelConfig()
-    search: SearchConfig = SearchConfig(beam=3, max_length=12)
+    search: SearchConfig = SearchConfig(beam=3, max_length=12, stop="best")
 
 
 class DatesLearner(Learner):

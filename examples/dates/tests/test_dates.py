@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from attention_dates import TASK, reader
 from attention_dates.learner import DatesLearner, DatesRecipe
-from attention_dates.model import CHARACTERS, END, decode, encode
+from attention_dates.model import BEGIN, CHARACTERS, END, decode, encode
 from attention_dates.reader import DateReader, Reading
 from attention_dates.writing import FIRST, LAST, SPLITS, WORDS, days, examples
 from click.testing import CliRunner
@@ -91,6 +91,13 @@ def test_every_form_case_and_slip_occurs():
         assert any(re.search(pattern, text) for text in texts), pattern
 
 
+def test_ordinals_are_written_as_people_do():
+    texts = " ".join(text.lower() for text, _ in examples("train", 3000, seed=1))
+    endings = {int(number): ending for number, ending in re.findall(r"(\d+)(st|nd|rd|th)", texts)}
+    odd = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}
+    assert endings == {day: odd.get(day, "th") for day in range(1, 32)}
+
+
 def test_the_splits_share_no_date_and_so_no_string():
     parts = {split: set(days(split)) for split in SPLITS}
     everything = {FIRST + timedelta(n) for n in range((LAST - FIRST).days + 1)}
@@ -110,6 +117,15 @@ def test_examples_are_fixed_by_their_seed():
 def test_characters_and_back():
     assert decode(encode(CHARACTERS[:60])) == CHARACTERS[:60]
     assert encode("5/3")[-1] == END
+
+
+def test_a_batch_is_source_mask_and_target():
+    learner = DatesLearner(load_recipe(RECIPES[0], DatesRecipe))
+    batch = learner.collate([("5/3/79", "1979-05-03"), ("3 May 1979", "1979-05-03")])
+    source, valid = batch.source
+    assert [decode(row[row > 0].tolist()) for row in source] == ["5/3/79", "3 May 1979"]
+    assert valid.sum(1).tolist() == [7, 11]
+    assert batch.tokens[0].tolist() == [BEGIN, *encode("1979-05-03")]
 
 
 @pytest.mark.parametrize(
