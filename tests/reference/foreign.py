@@ -24,8 +24,7 @@ def imported(
     """
     package = name.partition(".")[0]
     if find_spec(package) is None:
-        command = "pip install --no-deps -r tests/reference/requirements.txt"
-        pytest.skip(f"{package} is not installed: {command}", allow_module_level=True)
+        pytest.skip(f"{package} is not installed: scripts/test does it", allow_module_level=True)
     for folder in hollow:
         sys.modules[folder] = module_from_spec(find_spec(folder))
     absent = [module for module in stand_ins if module not in sys.modules]
