@@ -170,7 +170,9 @@ class SearchConfig:
     ) -> list[list[Hypothesis]]:
         """What beam search finds with these settings, or with another width or a shorter limit."""
         longest = min(max_length or self.max_length, self.max_length)
-        constraints: list[Constraint] = [MinimumLength(min(self.minimum_length, longest), end)]
+        constraints: list[Constraint] = []
+        if self.minimum_length > 1:
+            constraints.append(MinimumLength(min(self.minimum_length, longest), end))
         if self.no_repeat_ngram:
             constraints.append(NoRepeatedNgram(self.no_repeat_ngram))
         return beam_search(
