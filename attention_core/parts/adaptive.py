@@ -30,7 +30,8 @@ class AdaptiveSoftmax(nn.Module):
 
     def __init__(self, size: int, words: int, cutoffs: tuple[int, ...]) -> None:
         super().__init__()
-        if list(cutoffs) != sorted(set(cutoffs)) or not 0 < cutoffs[0] <= cutoffs[-1] < words:
+        rising = list(cutoffs) == sorted(set(cutoffs))
+        if not (cutoffs and rising and 0 < cutoffs[0] and cutoffs[-1] < words):
             raise UserError(
                 f"cutoffs: expected whole numbers that rise from 1 to at most {words - 1},"
                 f" got {list(cutoffs)}"

@@ -86,7 +86,7 @@ def test_half_precision_around_it_is_left_outside():
     assert_close(softmax(features.bfloat16()), softmax(features), atol=0.05, rtol=0.05)
 
 
-@pytest.mark.parametrize("cutoffs", [(0, 2), (3, 2), (2, 2), (2, WORDS)])
+@pytest.mark.parametrize("cutoffs", [(), (0, 2), (3, 2), (2, 2), (2, WORDS)])
 def test_cutoffs_rise_within_the_vocabulary(cutoffs):
     with pytest.raises(UserError, match=r"cutoffs: expected whole numbers that rise from 1 to"):
         softmax_of(cutoffs=cutoffs)
