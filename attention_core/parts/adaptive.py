@@ -31,7 +31,7 @@ class AdaptiveSoftmax(nn.Module):
     def __init__(self, size: int, words: int, cutoffs: tuple[int, ...]) -> None:
         super().__init__()
         rising = list(cutoffs) == sorted(set(cutoffs))
-        if not (cutoffs and rising and 0 < cutoffs[0] and cutoffs[-1] < words):
+        if not (cutoffs and rising and cutoffs[0] > 0 and cutoffs[-1] < words):
             raise UserError(
                 f"cutoffs: expected whole numbers that rise from 1 to at most {words - 1},"
                 f" got {list(cutoffs)}"
