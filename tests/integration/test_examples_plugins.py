@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import gradio
 import pytest
@@ -43,10 +44,10 @@ def site(tmp_path_factory) -> Path:
     return place
 
 
-def forget() -> None:
-    """The modules of the packages are imported afresh, from where they are found then."""
-    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES.values()]:
-        del sys.modules[name]
+def forgotten() -> dict[str, ModuleType]:
+    """The packages' modules, which are imported afresh now, from where they are found then."""
+    names = [name for name in sys.modules if name.partition(".")[0] in PACKAGES.values()]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def on_path(place: Path) -> Iterator[Path]:
@@ -54,9 +55,10 @@ def on_path(place: Path) -> Iterator[Path]:
     others = [path for path in sys.path if not (Path(path) / "attention_dates").exists()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "path", [str(place), *others])
-        forget()
+        before = forgotten()
         yield place
-    forget()
+    forgotten()
+    sys.modules.update(before)  # other tests go on with theirs
 
 
 @pytest.fixture(scope="module")
@@ -288,7 +290,7 @@ class TestBrokenOrGone:
         best = shutil.copytree(find_checkpoint("dates"), tmp_path / "best")
         for path in own_copy.glob("attention_dates*"):
             shutil.rmtree(path)
-        forget()
+        forgotten()
         assert tasks_in(attention_core("tasks")) == {"caption", "chat", "translate"}
         gone = attention_core("dates", "5/3/79")
         assert (gone.exit_code, gone.stdout) == (1, "")
