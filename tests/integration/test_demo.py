@@ -192,7 +192,9 @@ def test_requests_at_a_time_do_not_disturb_each_other(client, red, loads):
         ("/translate", "3 dogs play in the snow.", "zh", 4),
         ("/caption", handle_file(green), "en", 2),
         ("/translate", "12 cats play on the beach.", "de", 2),
-    ] * 2
+        ("/translate", "5 birds play in the snow.", "zh", 3),
+        ("/translate", "7 dogs play on the beach.", "de", 3),
+    ]  # no two alike: gradio would write one file while it sends it
 
     def ask(request):
         return _comparable(client.predict(*request[1:], api_name=request[0]))
