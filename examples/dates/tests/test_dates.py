@@ -144,6 +144,11 @@ class TestAModelThatShips:
         found = DateReader.load(model).read([text for text, _ in pairs])
         assert sum(a.iso == iso for a, (_, iso) in zip(found, pairs, strict=True)) >= 297
 
+    def test_it_is_scored(self, model, monkeypatch):
+        monkeypatch.setattr(reader, "SCORED", 200)
+        report = TASK.evaluate(model, "val", Path(), 1)
+        assert report["exact"] >= 99 and report["writings"] == 200
+
     def test_it_reads_as_documented(self, model):
         found = DateReader.load(model).read(list(DOCUMENTED))
         assert {reading.text: str(reading.date()) for reading in found} == DOCUMENTED
