@@ -12,6 +12,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import sentencepiece
@@ -166,6 +167,30 @@ class Tokenizer:
         a space.
         """
         return list(self._processor.encode(clean(text)))
+
+    def spell(
+        self, texts: Sequence[str], *, dropout: float = 0.0, seed: int = 0
+    ) -> list[list[int]]:
+        """Ids of texts that are clean already. Each merge is left out with the probability
+        `dropout` (BPE-dropout, Provilkov et al. 2020, section 3,
+        https://arxiv.org/abs/1910.13267), the same ones for the same `seed`.
+        """
+        if not dropout:
+            return list(self._processor.encode(list(texts)))
+        sentencepiece.set_random_generator_seed(seed)
+        with ThreadPoolExecutor(1) as fresh:  # a new thread's generator begins at the seed
+            sample = fresh.submit(
+                self._processor.encode,
+                list(texts),
+                enable_sampling=True,
+                alpha=dropout,
+                num_threads=1,
+            )
+            return list(sample.result())
+
+    def knows(self, character: str) -> bool:
+        """Whether a character is in the vocabulary, rather than spelled in bytes."""
+        return character.isspace() or self._processor.piece_to_id(character) != UNK
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text that `ids` spell; special ids say nothing."""

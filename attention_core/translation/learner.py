@@ -28,6 +28,7 @@ from attention_core.translation.mixture import Corpus, DataConfig, mixture, some
 from attention_core.translation.model import ModelConfig, build_model
 from attention_core.translation.pieces import PIECES, pieces_of
 from attention_core.translation.predictor import Translator
+from attention_core.translation.stand_ins import replaced
 
 MOST_FOR_TOKENIZER = 60_000  # pairs of each corpus, so that none outweighs the others
 
@@ -64,8 +65,8 @@ class TranslateLearner(Learner):
         self.recipe = recipe
         read, held_out = (mixture(recipe.data, split) for split in ("train", "val"))
         self.tokenizer = self._tokenizer(read)
-        self._corpora = [(corpus, self._encoded(corpus.pairs)) for corpus in read]
-        self.pieces = pieces_of((target for _, target in self._pairs()), self.tokenizer)
+        self._corpora = [(corpus, *self._fitting(corpus.pairs)) for corpus in read]
+        self.pieces = self._written_with()
         self._validation = {
             corpus.name: some(corpus.pairs, recipe.data.validation) for corpus in held_out
         }
@@ -85,12 +86,15 @@ class TranslateLearner(Learner):
         seed = self.recipe.seed * 1000 + epoch
         generator = np.random.default_rng(seed)
         pairs: list[Ids] = []
-        for corpus, encoded in self._corpora:
+        for corpus, raw, encoded in self._corpora:
             taken = generator.permutation(len(encoded))[: corpus.drawn]
             if corpus.short:
                 short = [i for i, (source, _) in enumerate(encoded) if len(source) <= corpus.short]
                 taken = np.union1d(taken, short)
-            pairs += [encoded[i] for i in taken]
+            if self._varies:
+                pairs += self._varied([raw[i] for i in taken], generator)
+            else:
+                pairs += [encoded[i] for i in taken]
         lengths = [max(len(source), len(target)) for source, target in pairs]
         return [
             [pairs[i] for i in batch]
@@ -138,8 +142,35 @@ class TranslateLearner(Learner):
         counts = np.bincount(np.fromiter(targets, np.int64), minlength=self.tokenizer.size)
         return torch.from_numpy(counts)
 
+    @property
+    def _varies(self) -> bool:
+        """Whether a pair is not the same ids in every epoch."""
+        return bool(self.recipe.data.bpe_dropout or self.recipe.data.stand_ins)
+
+    def _varied(self, pairs: list[Pair], generator: np.random.Generator) -> list[Ids]:
+        data = self.recipe.data
+        chosen = generator.random(len(pairs)) < data.stand_ins
+        pairs = [
+            replaced(pair, generator) if choice else pair
+            for pair, choice in zip(pairs, chosen, strict=True)
+        ]
+        return encode(
+            pairs, self.tokenizer, dropout=data.bpe_dropout, seed=int(generator.integers(2**31))
+        )
+
+    def _written_with(self) -> dict[str, list[int]]:
+        """The ids that each language is written with, whatever pieces its words are cut into."""
+        pieces = pieces_of((target for _, target in self._pairs()), self.tokenizer)
+        if not self._varies:
+            return pieces
+        varied = self._varied(
+            [pair for _, raw, _ in self._corpora for pair in raw], np.random.default_rng(0)
+        )
+        more = pieces_of((target for _, target in varied), self.tokenizer)
+        return {language: sorted({*ids, *more[language]}) for language, ids in pieces.items()}
+
     def _pairs(self) -> Iterator[Ids]:
-        return chain.from_iterable(encoded for _, encoded in self._corpora)
+        return chain.from_iterable(encoded for _, _, encoded in self._corpora)
 
     def _tokenizer(self, read: list[Corpus]) -> Tokenizer:
         path = Path(self.recipe.start or self.recipe.out) / "tokenizer.model"
@@ -158,23 +189,36 @@ class TranslateLearner(Learner):
         path.write_bytes(tokenizer.to_bytes())
         return tokenizer
 
-    def _encoded(self, pairs: list[Pair]) -> list[Ids]:
-        encoded = [encode(pair, self.tokenizer) for pair in pairs]
+    def _fitting(self, pairs: list[Pair]) -> tuple[list[Pair], list[Ids]]:
+        """The pairs that are not too long, and their ids."""
         longest = self.recipe.data.longest
-        return [(s, t) for s, t in encoded if len(s) <= longest and len(t) <= longest]
+        fitting = [
+            (pair, ids)
+            for pair, ids in zip(pairs, encode(pairs, self.tokenizer), strict=True)
+            if max(map(len, ids)) <= longest
+        ]
+        return [pair for pair, _ in fitting], [ids for _, ids in fitting]
 
 
-def encode(pair: Pair, tokenizer: Tokenizer) -> Ids:
-    """Ids of a pair: source with its end, target between its language's symbol and its end.
+def encode(
+    pairs: Sequence[Pair], tokenizer: Tokenizer, *, dropout: float = 0.0, seed: int = 0
+) -> list[Ids]:
+    """Ids of pairs: source with its end, target between its language's symbol and its end.
+
+    ``dropout`` is that of ``Tokenizer.spell``.
 
     >>> tokenizer = Tokenizer.train(["a cat", "un gato"] * 9, vocabulary=270, languages=["es"])
-    >>> source, target = encode(Pair("a cat", "un gato", "es"), tokenizer)
+    >>> ((source, target),) = encode([Pair("a cat", "un gato", "es")], tokenizer)
     >>> tokenizer.pieces(target)[0], tokenizer.decode(target), target[-1] == tokenizer.eos
     ('<2es>', 'un gato', True)
     """
-    source = [*tokenizer.encode(pair.source), tokenizer.eos]
-    target = [tokenizer.begin(pair.language), *tokenizer.encode(pair.target), tokenizer.eos]
-    return source, target
+    end = tokenizer.eos
+    sources = tokenizer.spell([p.source for p in pairs], dropout=dropout, seed=seed)
+    targets = tokenizer.spell([p.target for p in pairs], dropout=dropout, seed=seed + 1)
+    return [
+        ([*source, end], [tokenizer.begin(pair.language), *target, end])
+        for pair, source, target in zip(pairs, sources, targets, strict=True)
+    ]
 
 
 def collate(pairs: Sequence[Ids], tokenizer: Tokenizer) -> Batch:

@@ -33,6 +33,8 @@ class DataConfig:
     vocabulary: int = field(default=8000, metadata={"min": 300})
     longest: int = field(default=80, metadata={"min": 1})  # tokens; longer pairs are left out
     validation: int = field(default=200, metadata={"min": 1})  # sentences per corpus and language
+    bpe_dropout: float = field(default=0.0, metadata={"min": 0.0, "max": 0.9})  # of merges
+    stand_ins: float = field(default=0.0, metadata={"min": 0.0, "max": 1.0})  # of pairs with them
 
     def __post_init__(self) -> None:
         if self.files and len(self.languages) != 1:

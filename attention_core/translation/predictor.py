@@ -21,6 +21,7 @@ from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
 from attention_core.translation.pieces import read_pieces
 from attention_core.translation.sentences import cut, sentences, without_end, written_out
+from attention_core.translation.stand_ins import STAND_INS, Held, held, restored
 
 BATCH = 32
 LONGEST_SENTENCE = 200  # tokens
@@ -58,7 +59,8 @@ class Translation:
 
 
 class EncodedSentence(NamedTuple):
-    """A sentence's ids with the end token, and whether its full stop is the author's own.
+    """A sentence's ids with the end token, whether its full stop is the author's own, and the
+    text of its stand-ins.
 
     >>> EncodedSentence([5, 6, 2], ended=False).ids
     [5, 6, 2]
@@ -66,6 +68,7 @@ class EncodedSentence(NamedTuple):
 
     ids: list[int]
     ended: bool
+    spans: Sequence[str] = ()
 
 
 class Translator:
@@ -83,13 +86,17 @@ class Translator:
         tokenizer: Tokenizer,
         search: SearchConfig,
         pieces: Mapping[str, Sequence[int]],
+        *,
+        stand_ins: bool = False,
     ) -> None:
         """``pieces`` are the ids that each language is written with: it is given no others, so
-        that a model of several languages keeps to one.
+        that a model of several languages keeps to one. ``stand_ins`` tells whether the model has
+        learnt to carry them over.
         """
         self.model = model
         self.tokenizer = tokenizer
         self.search = search
+        self.stand_ins = stand_ins
         self._allowed = {
             language: torch.isin(torch.arange(tokenizer.size), torch.tensor(ids))
             for language, ids in pieces.items()
@@ -118,7 +125,8 @@ class Translator:
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         pieces = read_pieces(saved, tokenizer)
-        return cls(model.eval(), tokenizer, recipe.search, pieces)
+        stand_ins = bool(recipe.data.stand_ins)
+        return cls(model.eval(), tokenizer, recipe.search, pieces, stand_ins=stand_ins)
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -161,10 +169,12 @@ class Translator:
 
     def _fitting(self, sentence: str) -> list[EncodedSentence]:
         text, ended = written_out(sentence)
-        ids = [*self.tokenizer.encode(text), self.tokenizer.eos]
-        if len(ids) > LONGEST_SENTENCE and len(sentence) > 1:
+        kept = held(text, self.tokenizer) if self.stand_ins else Held(text, [])
+        (ids,) = self.tokenizer.spell([kept.text])
+        too_much = len(ids) >= LONGEST_SENTENCE or len(kept.spans) > len(STAND_INS)
+        if too_much and len(sentence) > 1:
             return [part for half in cut(sentence) for part in self._fitting(half)]
-        return [EncodedSentence(ids, ended)]
+        return [EncodedSentence([*ids, self.tokenizer.eos], ended, kept.spans)]
 
     def decode(self, ids: list[list[int]], *, to: str, width: int) -> list[list[Hypothesis]]:
         """What beam search makes of encoded sentences, best first; like lengths in one batch."""
@@ -201,20 +211,12 @@ class Translator:
         words: list[str] = []
         texts = []
         looked: list[tuple[int, list[float]]] = []
-        for (ids, ended), hypothesis in zip(part, hypotheses, strict=True):
-            finish = str if ended else without_end
-            source = [(finish(word), where) for word, where in self.tokenizer.words(ids)]
-            target = [
-                (finish(word), where)
-                for word, where in self.tokenizer.words(hypothesis.tokens)
-                if word != "</s>" and finish(word)
-            ]
-            if hypothesis.weights is not None:
-                rows = _merged(hypothesis.weights, target, source).tolist()
-                looked += [(len(sources), row) for row in rows]
-            sources += [word for word, _ in source]
-            words += [word for word, _ in target]
-            texts.append(finish(self.tokenizer.decode(hypothesis.tokens)))
+        for sentence, hypothesis in zip(part, hypotheses, strict=True):
+            said = self._said(sentence, hypothesis)
+            looked += [(len(sources), row) for row in said.rows]
+            sources += said.sources
+            words += said.words
+            texts.append(said.text)
         log_probability = sum(h.log_probability for h in hypotheses)
         length = sum(len(h.tokens) for h in hypotheses)
         return Translation(
@@ -225,6 +227,37 @@ class Translator:
             tokens=words,
             looked=looked,
         )
+
+    def _said(self, sentence: EncodedSentence, hypothesis: Hypothesis) -> _Said:
+        """What is shown of a sentence. A stand-in that the model left out is put at the end."""
+
+        def shown(word: str) -> str:
+            return restored(word if sentence.ended else without_end(word), sentence.spans)
+
+        source = self.tokenizer.words(sentence.ids)
+        spoken = self.tokenizer.decode(hypothesis.tokens)
+        target = [
+            (word, where)
+            for word, where in self.tokenizer.words(hypothesis.tokens)
+            if word != "</s>" and shown(word)
+        ]
+        rows: list[list[float]] = []
+        if hypothesis.weights is not None:
+            rows = _merged(hypothesis.weights, target, source).tolist()
+        text, words = shown(spoken), [shown(word) for word, _ in target]
+        for symbol, span in zip(STAND_INS, sentence.spans, strict=False):
+            if symbol not in spoken:
+                text, words = f"{text} {span}".strip(), [*words, span]
+                if hypothesis.weights is not None:
+                    rows.append([float(symbol in word) for word, _ in source])
+        return _Said(text, [shown(word) for word, _ in source], words, rows)
+
+
+class _Said(NamedTuple):
+    text: str
+    sources: list[str]
+    words: list[str]
+    rows: list[list[float]]  # a word's weights on the sources; none without attention
 
 
 _load = cache(Translator.load)

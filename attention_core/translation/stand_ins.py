@@ -1,0 +1,125 @@
+"""Stand-ins: symbols that take the place of what a model should carry over as it is.
+
+A name or a number that is the same on both sides is now and then replaced by a stand-in while
+training, so the model learns where a stand-in goes and that it stays one. In use one takes the
+place of what the vocabulary can only spell in bytes (emoji, other scripts) and of what is no
+language (addresses, tags), and is given back its text afterwards. The idea is that of
+placeholders for rare words (Luong et al. 2015, "Addressing the Rare Word Problem in Neural Machine
+Translation", §3.1).
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from attention_core.tokenizer import Tokenizer
+from attention_core.translation.corpora import Pair
+
+STAND_INS = "".join(map(chr, range(1, 9)))  # control characters, one byte each: in no clean text
+ALONE = 0.1  # of the pairs with stand-ins have one at the end, as an emoji is
+
+_LETTER = r"[0-9A-Za-zÀ-ž]"
+_NAME = re.compile(rf"(?<!{_LETTER})(?:[A-ZÀ-Ž]{_LETTER}{{2,}}|[0-9]+)(?!{_LETTER})")
+_PART = re.compile(  # an address, a tag, or else a word
+    r"(?P<other>(?:https?://|www\.)\S+|[^\s<>]+@[^\s<>]+\.\w+|</?\w[^<>]*>|(?<!\w)[@#]\w+)"
+    r"|[^\s<]+|<"
+)
+_CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+_EDGE = ".,;:!?\"'“”‘’«»()[]。，；：！？、（）《》…"
+
+
+def replaced(pair: Pair, generator: np.random.Generator) -> Pair:
+    """The pair with some of its names and numbers, or the space after it, made stand-ins.
+
+    >>> pair = replaced(Pair("Tom is here.", "Tom ist da.", "de"), np.random.default_rng(0))
+    >>> pair.source[1:] == " is here." and pair.source[0] == pair.target[0]
+    True
+    """
+    source, target, language = pair
+    symbols = iter(generator.permutation(list(STAND_INS)))
+    if generator.random() < ALONE:
+        symbol = next(symbols)
+        return Pair(f"{source} {symbol}", f"{target} {symbol}", language)
+    names = [
+        whole
+        for word in dict.fromkeys(_NAME.findall(source))
+        for whole in [re.compile(rf"(?<!{_LETTER}){re.escape(word)}(?!{_LETTER})")]
+        if len(whole.findall(source)) == len(whole.findall(target)) == 1
+    ]
+    if names:
+        generator.shuffle(names)
+        some = names[: generator.integers(1, len(names) + 1)]
+        for name, symbol in zip(some, symbols, strict=False):
+            source, target = name.sub(symbol, source), name.sub(symbol, target)
+    return Pair(source, target, language)
+
+
+class Held(NamedTuple):
+    """A sentence with stand-ins, and the text that each of them stands for.
+
+    >>> Held("I love \\x01.", ["😀"]).text
+    'I love \\x01.'
+    """
+
+    text: str
+    spans: list[str]
+
+
+def held(sentence: str, tokenizer: Tokenizer) -> Held:
+    """The sentence with stand-ins for what the model can't know; of those that lie side by side,
+    one. There may be more spans than stand-ins, and the text then holds the rest itself.
+
+    >>> tokenizer = Tokenizer.train(["I love you."] * 9, vocabulary=270, languages=["de"])
+    >>> held("I love 猫 猫.", tokenizer)
+    Held(text='I love \\x01.', spans=['猫 猫'])
+    """
+    unknown = _unknown(sentence, tokenizer)
+    joined: list[tuple[int, int]] = []
+    for start, end in unknown:
+        if joined and not sentence[joined[-1][1] : start].strip():
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    text, last = "", 0
+    for symbol, (start, end) in zip(STAND_INS, joined, strict=False):
+        text += sentence[last:start] + symbol
+        last = end
+    return Held(text + sentence[last:], [sentence[start:end] for start, end in joined])
+
+
+def restored(text: str, spans: Sequence[str]) -> str:
+    """The text with what its stand-ins stand for; a stand-in for nothing is left out.
+
+    >>> restored("Ich liebe \\x01.", ["😀"])
+    'Ich liebe 😀.'
+    """
+    for index, symbol in enumerate(STAND_INS):
+        text = text.replace(symbol, spans[index] if index < len(spans) else "")
+    return text
+
+
+def _unknown(sentence: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
+    """Where addresses and tags are, and words with a character that the vocabulary lacks; of
+    Chinese, which has no spaces between words, that character alone."""
+    found = []
+    for part in _PART.finditer(sentence):
+        start, end = part.span()
+        lacking = [i for i in range(start, end) if not tokenizer.knows(sentence[i])]
+        if part["other"]:
+            found.append(_without_edges(sentence, start, end, tokenizer))
+        elif _CJK.search(part[0]):
+            found += [(i, i + 1) for i in lacking]
+        elif lacking:
+            found.append(_without_edges(sentence, start, end, tokenizer))
+    return found
+
+
+def _without_edges(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> tuple[int, int]:
+    """The span without the punctuation around it that the vocabulary has."""
+    while end - start > 1 and sentence[start] in _EDGE and tokenizer.knows(sentence[start]):
+        start += 1
+    while end - start > 1 and sentence[end - 1] in _EDGE and tokenizer.knows(sentence[end - 1]):
+        end -= 1
+    return start, end

@@ -1,0 +1,105 @@
+"""Stand-ins: learnt from what is the same on both sides, and given back what they stand for."""
+
+import numpy as np
+import pytest
+
+from attention_core.tokenizer import Tokenizer
+from attention_core.translation.corpora import Pair
+from attention_core.translation.stand_ins import STAND_INS, held, replaced, restored
+
+TOKENIZER = Tokenizer.train(
+    ["I love you and me, Tom. See <a> = b@c 12 x < y."] * 9, vocabulary=320, languages=["de"]
+)
+
+
+def drawn(pair: Pair, times: int = 200) -> list[Pair]:
+    generator = np.random.default_rng(3)
+    return [replaced(pair, generator) for _ in range(times)]
+
+
+def test_both_sides_have_the_same_stand_ins() -> None:
+    for source, target, _ in drawn(Pair("Tom saw 12 dogs.", "Tom sah 12 Hunde.", "de")):
+        found = [c for c in source if c in STAND_INS]
+        assert found == [c for c in target if c in STAND_INS]
+        assert len(set(found)) == len(found) >= 1
+
+
+def test_every_stand_in_is_learnt_in_every_place() -> None:
+    seen = "".join(pair.source for pair in drawn(Pair("Tom saw 12.", "Tom sah 12.", "de")))
+    assert set(STAND_INS) <= set(seen)
+    alone = [p for p in drawn(Pair("Hello.", "Hallo.", "de")) if p.source != "Hello."]
+    assert 5 <= len(alone) <= 40  # about a tenth
+    assert all(p.source[-1] == p.target[-1] in STAND_INS for p in alone)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        Pair("Anna came.", "Annas kam.", "de"),  # part of another word
+        Pair("Tom and Tom.", "Tom und Tom.", "de"),  # which is which?
+        Pair("In it.", "In ihm.", "de"),  # too short to be a name
+        Pair("tennis?", "tennis?", "de"),  # no name
+    ],
+)
+def test_what_is_no_name_stays(pair: Pair) -> None:
+    assert all(p == pair or p.source == f"{pair.source} {p.source[-1]}" for p in drawn(pair))
+
+
+def test_a_name_beside_chinese() -> None:
+    assert "汤姆\x01" in {
+        p.target.replace(c, "\x01")
+        for p in drawn(Pair("Tom has an iPod and NASA.", "汤姆NASA", "zh"))
+        for c in STAND_INS
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "spans"),
+    [
+        ("I love you.", "I love you.", []),
+        ("I love 😀.", "I love \x01.", ["😀"]),
+        ("I love 👩‍👩‍👧, Tom.", "I love \x01, Tom.", ["👩‍👩‍👧"]),
+        ("I love مرحبا بالعالم!", "I love \x01", ["مرحبا بالعالم!"]),
+        ("See «Привет», Tom.", "See \x01, Tom.", ["«Привет»"]),
+        ("See b@c.de, me.", "See \x01, me.", ["b@c.de"]),
+        ("<a>See</a> me.", "\x01See\x02 me.", ["<a>", "</a>"]),
+        ("I 猫love狗.", "I \x01love\x02.", ["猫", "狗"]),
+        ("x < y.", "x < y.", []),
+    ],
+)
+def test_what_is_held(text: str, expected: str, spans: list[str]) -> None:
+    found = held(text, TOKENIZER)
+    assert (found.text, found.spans) == (expected, spans)
+    assert restored(*found) == text
+
+
+def test_more_spans_than_stand_ins_are_told() -> None:
+    text = " and ".join("αβγδεζηθικ")
+    found = held(text, TOKENIZER)
+    assert len(found.spans) == 10
+    assert found.text.endswith("\x08 and ι and κ")
+
+
+def test_a_stand_in_for_nothing_says_nothing() -> None:
+    assert restored("a \x05b", ["x"]) == "a b"
+
+
+def test_stand_ins_are_one_piece_each() -> None:
+    (ids,) = TOKENIZER.spell([f"I {STAND_INS[0]}, {STAND_INS[7]}."])
+    assert [p for p in TOKENIZER.pieces(ids) if p.startswith("<0x")] == ["<0x01>", "<0x08>"]
+    assert TOKENIZER.decode(ids) == f"I {STAND_INS[0]}, {STAND_INS[7]}."
+
+
+def test_bpe_dropout_is_told_by_its_seed() -> None:
+    texts = ["I love you and me."] * 20
+    plain = TOKENIZER.spell(texts)
+    once, again = (TOKENIZER.spell(texts, dropout=0.3, seed=5) for _ in range(2))
+    other = TOKENIZER.spell(texts, dropout=0.3, seed=6)
+    assert once == again != other
+    assert sum(map(len, once)) > sum(map(len, plain))
+    assert {TOKENIZER.decode(ids) for ids in once} == {texts[0]}
+
+
+@pytest.mark.parametrize(("character", "known"), [("T", True), (" ", True), ("猫", False)])
+def test_what_the_vocabulary_knows(character: str, known: bool) -> None:
+    assert TOKENIZER.knows(character) is known
