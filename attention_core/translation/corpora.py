@@ -1,7 +1,7 @@
-"""Sentence pairs: Multi30k and Tatoeba out of English, and parallel text of one's own.
+"""Sentence pairs: Multi30k and Tatoeba out of English or into it, and parallel text of one's own.
 
-Every reader gives cleaned text (see `attention_core.tokenizer.clean`), Chinese simplified, in the
-order of the files, without empty sentences.
+Every reader gives cleaned text (see `attention_core.tokenizer.clean`), in the order of the files,
+without empty sentences. Chinese to be written is simplified; Chinese to be read stays as it is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TATOEBA_SOURCE = "Tatoeba sentence pairs: https://www.manythings.org/anki"
 
 
 class Pair(NamedTuple):
-    """A sentence, its translation, and the language of that.
+    """A sentence, its translation, and the language of that: "en" where it goes into English.
 
     >>> Pair("A dog.", "Ein Hund.", "de").language
     'de'
@@ -41,9 +41,12 @@ class Pair(NamedTuple):
     language: str
 
 
-def multi30k(root: str | Path, split: str, language: str) -> list[Pair]:
+def multi30k(
+    root: str | Path, split: str, language: str, *, into_english: bool = False
+) -> list[Pair]:
     """Captions of pictures from `root`/multi30k (Elliott et al. 2016,
-    https://aclanthology.org/W16-3210): `split` is one that `MULTI30K` lists for `language`.
+    https://aclanthology.org/W16-3210), English into `language`, or the other way:
+    `split` is one that `MULTI30K` lists for `language`.
 
     Raises:
         UserError: an unknown language or split, or a file that is missing or damaged.
@@ -61,14 +64,20 @@ def multi30k(root: str | Path, split: str, language: str) -> list[Pair]:
     stem = Path(root) / "multi30k" / split
     source = _find(f"{stem}.en", _MULTI30K_SOURCE)
     target = _find(f"{stem}.{language}", _MULTI30K_SOURCE)
+    if into_english:
+        return parallel(target, source, "en")
     return parallel(source, target, language)
 
 
-def tatoeba(root: str | Path, split: str, language: str) -> list[Pair]:
-    """Everyday sentences from `root`/tatoeba: `split` is "train", "val" (0.5 %) or "test" (1 %).
+def tatoeba(
+    root: str | Path, split: str, language: str, *, into_english: bool = False
+) -> list[Pair]:
+    """Everyday sentences from `root`/tatoeba, English into `language`, or the other way: `split`
+    is "train", "val" (0.5 %) or "test" (1 %).
 
-    One English sentence, with all its translations into any language, is in one split. A pair
-    that comes twice is given once.
+    One English sentence, with all its translations into any language, is in one split, in both
+    directions. Into English, what is to be translated in "val" or "test" is not in "train" with
+    another translation either: such pairs are left out. A pair that comes twice is given once.
 
     Raises:
         UserError: an unknown language or split, or a file that is missing or damaged.
@@ -80,8 +89,15 @@ def tatoeba(root: str | Path, split: str, language: str) -> list[Pair]:
     _check("language", language, TATOEBA)
     _check("Tatoeba split", split, ("train", "val", "test"))
     path = _find(Path(root) / "tatoeba" / f"{TATOEBA[language]}.txt", _TATOEBA_SOURCE)
-    pairs = dict.fromkeys(tsv(path, language))
-    return [pair for pair in pairs if _split_of(pair.source) == split]
+    if not into_english:
+        pairs = dict.fromkeys(tsv(path, language))
+        return [pair for pair in pairs if _split_of(pair.source) == split]
+    pairs = dict.fromkeys(tsv(path, "en", swap=True))
+    chosen = [pair for pair in pairs if _split_of(pair.target) == split]
+    if split == "train":
+        return chosen
+    learned = {_key(pair.source) for pair in pairs if _split_of(pair.target) == "train"}
+    return [pair for pair in chosen if _key(pair.source) not in learned]
 
 
 def own(files: Sequence[str], split: str, language: str) -> list[Pair]:
@@ -128,8 +144,9 @@ def parallel(source_path: str | Path, target_path: str | Path, language: str) ->
     return _pairs(zip(sources, targets, strict=True), language)
 
 
-def tsv(path: str | Path, language: str) -> list[Pair]:
+def tsv(path: str | Path, language: str, *, swap: bool = False) -> list[Pair]:
     """Pairs from one text file: source, tab, translation; columns after these are ignored.
+    With `swap` the translation comes first.
 
     Raises:
         UserError: a file that can't be read or is not UTF-8, or a line with no tab.
@@ -145,7 +162,8 @@ def tsv(path: str | Path, language: str) -> list[Pair]:
         source, tab, rest = line.partition("\t")
         if not tab and source.strip():
             raise UserError(f"{path}, line {number}: expected a sentence, a tab, its translation.")
-        columns.append((source, rest.partition("\t")[0]))
+        target = rest.partition("\t")[0]
+        columns.append((target, source) if swap else (source, target))
     return _pairs(columns, language)
 
 
@@ -189,10 +207,14 @@ def _split_of(sentence: str) -> str:
 
 
 def _share(sentence: str, *, test: int, val: int) -> str:
-    """The split of a sentence, whatever its case and punctuation: so many of a thousand each."""
-    key = " ".join(re.sub(r"[^\w\s]|_", "", sentence.lower()).split())
-    place = int(hashlib.sha256(key.encode()).hexdigest(), 16) % 1000
+    """The split of a sentence: so many of a thousand each."""
+    place = int(hashlib.sha256(_key(sentence).encode()).hexdigest(), 16) % 1000
     return "test" if place < test else "val" if place < test + val else "train"
+
+
+def _key(sentence: str) -> str:
+    """The sentence whatever its case and punctuation."""
+    return " ".join(re.sub(r"[^\w\s]|_", "", sentence.lower()).split())
 
 
 def _pairs(columns: Iterable[tuple[str, str]], language: str) -> list[Pair]:

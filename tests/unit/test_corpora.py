@@ -205,3 +205,38 @@ def test_own_text_is_split_by_its_source_sentence_in_any_order(tmp_path: Path) -
         assert len(found) == 2 * len(parts[split])
     assert sum(map(len, parts.values())) == len(set().union(*parts.values())) == 1000
     assert 10 <= len(parts["val"]) <= 32 and 10 <= len(parts["test"]) <= 32
+
+
+def test_multi30k_into_english_is_the_other_way(tmp_path: Path) -> None:
+    write(tmp_path / "multi30k/val.en", ["A dog.", "", "A cat."])
+    write(tmp_path / "multi30k/val.de", ["Ein Hund.", "Ein Vogel.", "Eine Katze."])
+    assert corpora.multi30k(tmp_path, "val", "de", into_english=True) == [
+        Pair("Ein Hund.", "A dog.", "en"),
+        Pair("Eine Katze.", "A cat.", "en"),
+    ]
+
+
+def test_tatoeba_is_split_by_its_english_sentence_both_ways(tmp_path: Path) -> None:
+    write(tmp_path / "tatoeba/deu.txt", [f"{s}\tSatz {n}." for n, s in enumerate(sentences(700))])
+    for split in ("train", "val", "test"):
+        out = corpora.tatoeba(tmp_path, split, "de")
+        into = corpora.tatoeba(tmp_path, split, "de", into_english=True)
+        assert out and into == [Pair(target, source, "en") for source, target, _ in out]
+
+
+def test_tatoeba_into_english_tests_nothing_that_was_learned(tmp_path: Path) -> None:
+    """Sentences 269 and 905 are of test and train; both translate what is asked."""
+    lines = ["Sentence number 269.\tDas!", "Sentence number 905.\tdas."]
+    write(tmp_path / "tatoeba/deu.txt", lines)
+    assert len(corpora.tatoeba(tmp_path, "test", "de")) == 1
+    assert corpora.tatoeba(tmp_path, "test", "de", into_english=True) == []
+    assert corpora.tatoeba(tmp_path, "train", "de", into_english=True) == [
+        Pair("das.", "Sentence number 905.", "en")
+    ]
+
+
+def test_chinese_to_be_read_stays_as_it_is_written(tmp_path: Path) -> None:
+    write(tmp_path / "tatoeba/cmn.txt", ["Sentence number 905.\t我們過馬路吧！"])
+    assert corpora.tatoeba(tmp_path, "train", "zh", into_english=True) == [
+        Pair("我們過馬路吧！", "Sentence number 905.", "en")
+    ]
