@@ -1,4 +1,4 @@
-"""Translation quality: sacreBLEU and chrF, cased and detokenized."""
+"""Translation quality: sacreBLEU and chrF, cased and detokenized, and the literature's BLEU."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from typing import Any
 
 from attention_core.errors import UserError, nearest
 from attention_core.translation import corpora
+from attention_core.translation.lc_tok import lc_tok_bleu, lc_tok_signature
 
 SPLITS = ("val", "test")
+RESAMPLES = 1000  # of the bootstrap, by sacreBLEU's fixed seed
+
+References = Sequence[Sequence[str | None]]  # streams, each with one for a hypothesis or None
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> float:
@@ -18,11 +22,43 @@ def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) ->
     >>> round(bleu(["a dog runs on the beach"], ["a dog runs on a beach"], "de"), 1)
     53.7
     """
-    return float(_metric(language).corpus_score(list(hypotheses), [list(references)]).score)
+    return float(bleu_metric(language).corpus_score(list(hypotheses), [list(references)]).score)
+
+
+def scores(hypotheses: Sequence[str], references: References, language: str) -> dict[str, Any]:
+    """BLEU with its 95 % interval, chrF2, and the signature of BLEU.
+
+    The interval is that of 1,000 bootstrap resamples of the sentences (Koehn 2004), as sacreBLEU
+    gives it: their mean, and half the distance of their 2.5th and 97.5th percentile to both sides.
+
+    >>> found = scores(["a dog runs on the beach"] * 9, [["a dog runs on a beach"] * 9], "de")
+    >>> found["bleu"], found["interval"], found["sentences"]
+    (53.73, [53.73, 53.73], 9)
+    """
+    from sacrebleu.metrics import CHRF
+    from sacrebleu.significance import PairedTest
+
+    streams: Any = references  # some may be None, which sacreBLEU's types forget
+    test: Any = PairedTest(
+        [("", list(hypotheses))],
+        {"BLEU": bleu_metric(language)},
+        streams,
+        test_type="bs",
+        n_samples=RESAMPLES,
+    )
+    signatures, found = test()
+    (result,), (signature,) = found["BLEU"], signatures.values()
+    return {
+        "bleu": round(result.score, 2),
+        "interval": [round(float(result.mean + side), 2) for side in (-result.ci, result.ci)],
+        "chrf": round(CHRF().corpus_score(list(hypotheses), streams).score, 2),
+        "sentences": len(hypotheses),
+        "signature": str(signature),
+    }
 
 
 def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict[str, Any]:
-    """BLEU and chrF for every corpus and language that has the split, with signatures.
+    """``scores`` for every corpus and language that has the split, and on Multi30k ``lc_tok_bleu``.
 
     A model of one's own files is scored on those of their pairs that it did not learn from. A
     sentence with several translations counts once, with all of them as references.
@@ -55,13 +91,10 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
         most = max(map(len, references.values()))
         streams = [[r[i] if i < len(r) else None for r in references.values()] for i in range(most)]
         hypotheses = [t.text for t in translator.translate(sources, to=language, beam=beam)]
-        metric, chrf = _metric(language), _chrf()
-        report[name] = {
-            "bleu": round(metric.corpus_score(hypotheses, streams).score, 2),
-            "chrf": round(chrf.corpus_score(hypotheses, streams).score, 2),
-            "sentences": len(sources),
-            "signature": str(metric.get_signature()),
-        }
+        report[name] = scores(hypotheses, streams, language)
+        if name.startswith("multi30k"):
+            report[name]["lc-tok bleu"] = round(lc_tok_bleu(hypotheses, streams, language), 2)
+            report[name]["lc-tok signature"] = lc_tok_signature()
     return report
 
 
@@ -81,13 +114,12 @@ def test_sets(data: Path, split: str, languages: Sequence[str]) -> dict[str, lis
     return found
 
 
-def _metric(language: str) -> Any:
+def bleu_metric(language: str) -> Any:
+    """sacreBLEU's metric with the tokenizer for the language.
+
+    >>> bleu_metric("zh").tokenizer.signature()
+    'zh'
+    """
     from sacrebleu.metrics import BLEU
 
     return BLEU(tokenize="zh" if language == "zh" else "13a")
-
-
-def _chrf() -> Any:
-    from sacrebleu.metrics import CHRF
-
-    return CHRF()

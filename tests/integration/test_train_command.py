@@ -96,6 +96,10 @@ def test_a_translation_model_is_evaluated(trained, data):
         "tatoeba test en-zh": 6,
     }
     assert "tok:zh" in report["tatoeba test en-zh"]["signature"]
+    for name, scores in report.items():
+        low, high = scores["interval"]
+        assert 0 <= low <= high
+        assert ("lc-tok bleu" in scores) == ("lc-tok signature" in scores) == ("multi" in name)
     told = attention_core("evaluate", best, "--data", data, "--split", "val", "--beam", 1).stdout
     assert told.startswith("multi30k val en-de: bleu ") and len(told.splitlines()) == 3
 
