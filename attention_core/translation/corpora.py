@@ -7,16 +7,16 @@ without empty sentences. Chinese to be written is simplified; Chinese to be read
 from __future__ import annotations
 
 import functools
-import gzip
 import hashlib
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from attention_core.errors import UserError, nearest
 from attention_core.tokenizer import clean
+from attention_core.translation.columns import columns
 
 MULTI30K = {
     "de": ("train", "val", "test_2016_flickr", "test_2017_flickr"),
@@ -25,8 +25,8 @@ MULTI30K = {
 }
 TATOEBA = {"zh": "cmn", "fr": "fra", "de": "deu"}
 
-_MULTI30K_SOURCE = "Multi30k task 1, raw: https://github.com/multi30k/dataset"
-_TATOEBA_SOURCE = "Tatoeba sentence pairs: https://www.manythings.org/anki"
+_MULTI30K = "https://github.com/multi30k/dataset (data/task1/raw)"
+_TATOEBA = "https://www.manythings.org/anki"
 
 
 class Pair(NamedTuple):
@@ -44,9 +44,10 @@ class Pair(NamedTuple):
 def multi30k(
     root: str | Path, split: str, language: str, *, into_english: bool = False
 ) -> list[Pair]:
-    """Captions of pictures from `root`/multi30k (Elliott et al. 2016,
-    https://aclanthology.org/W16-3210), English into `language`, or the other way:
-    `split` is one that `MULTI30K` lists for `language`.
+    """Captions of pictures (Elliott et al. 2016, https://aclanthology.org/W16-3210), English into
+    `language`, or the other way. `root`/multi30k is a clone of
+    https://github.com/multi30k/dataset, or holds the files of its data/task1/raw; `split` is one
+    that `MULTI30K` lists for `language`.
 
     Raises:
         UserError: an unknown language or split, or a file that is missing or damaged.
@@ -61,9 +62,11 @@ def multi30k(
     """
     _check("language", language, MULTI30K)
     _check(f"Multi30k split for {language!r}", split, MULTI30K[language])
-    stem = Path(root) / "multi30k" / split
-    source = _find(f"{stem}.en", _MULTI30K_SOURCE)
-    target = _find(f"{stem}.{language}", _MULTI30K_SOURCE)
+    folder = Path(root) / "multi30k"
+    if (cloned := folder / "data" / "task1" / "raw").is_dir():
+        folder = cloned
+    source = _find(folder, (f"{split}.en.gz", f"{split}.en"), _MULTI30K)
+    target = _find(folder, (f"{split}.{language}.gz", f"{split}.{language}"), _MULTI30K)
     if into_english:
         return parallel(target, source, "en")
     return parallel(source, target, language)
@@ -72,8 +75,9 @@ def multi30k(
 def tatoeba(
     root: str | Path, split: str, language: str, *, into_english: bool = False
 ) -> list[Pair]:
-    """Everyday sentences from `root`/tatoeba, English into `language`, or the other way: `split`
-    is "train", "val" (0.5 %) or "test" (1 %).
+    """Everyday sentences, English into `language`, or the other way. `root`/tatoeba holds the
+    archives of https://www.manythings.org/anki, or what is in them; `split` is "train", "val"
+    (0.5 %) or "test" (1 %).
 
     One English sentence, with all its translations into any language, is in one split, in both
     directions. Into English, what is to be translated in "val" or "test" is not in "train" with
@@ -88,11 +92,13 @@ def tatoeba(
     """
     _check("language", language, TATOEBA)
     _check("Tatoeba split", split, ("train", "val", "test"))
-    path = _find(Path(root) / "tatoeba" / f"{TATOEBA[language]}.txt", _TATOEBA_SOURCE)
+    code = TATOEBA[language]
+    names = f"{code}-eng.zip", f"{code}.txt.gz", f"{code}.txt"
+    path = _find(Path(root) / "tatoeba", names, _TATOEBA)
     if not into_english:
-        pairs = dict.fromkeys(tsv(path, language))
+        pairs = dict.fromkeys(_pairs(columns([path], language), language))
         return [pair for pair in pairs if _split_of(pair.source) == split]
-    pairs = dict.fromkeys(tsv(path, "en", swap=True))
+    pairs = dict.fromkeys(_pairs(columns([path], "en", swap=True), "en"))
     chosen = [pair for pair in pairs if _split_of(pair.target) == split]
     if split == "train":
         return chosen
@@ -100,12 +106,16 @@ def tatoeba(
     return [pair for pair in chosen if _key(pair.source) not in learned]
 
 
-def own(files: Sequence[str], split: str, language: str) -> list[Pair]:
-    """Pairs of one's own files: two, as `parallel` reads them, or one, as `tsv` does.
+def own(
+    files: Sequence[str | Path], split: str, language: str, *, swap: bool = False
+) -> list[Pair]:
+    """Pairs of one's own files: two, as `parallel` reads them, or one, as `tsv` does, or one folder
+    or .zip that holds such files (see `text_files.texts`), as OPUS (https://opus.nlpl.eu) and
+    https://www.manythings.org/anki give them. With `swap` the translation comes first.
 
     `split` is "train", or "val" or "test", each the pairs of 2 % of the source sentences, told by
     the sentence itself: with all its translations it is in one split, in whatever order it comes.
-    Moses's and OPUS's plain text is two such files, like corpus.en-de.en and corpus.en-de.de.
+    How many pairs of "train" are left out, as one side is empty, is said on stderr.
 
     Raises:
         UserError: an unknown split, another number of files, or what those readers raise.
@@ -115,14 +125,15 @@ def own(files: Sequence[str], split: str, language: str) -> list[Pair]:
     attention_core.errors.UserError: Unknown split: 'dev'. Known: test, train, val.
     """
     _check("split", split, ("train", "val", "test"))
-    if len(files) not in (1, 2):
-        raise UserError(f"files: expected two of aligned lines, or one with tabs, got {len(files)}")
-    first, *second = files
-    pairs = parallel(first, second[0], language) if second else tsv(first, language)
+    rows = columns(files, language, swap=swap)
+    pairs = _pairs(rows, language)
+    if split == "train" and len(pairs) < len(rows):
+        left_out = f"{len(rows) - len(pairs)} of {len(rows)} pairs left out, one side being empty"
+        print(f"{', '.join(map(str, files))}: {left_out}", file=sys.stderr)
     return [pair for pair in dict.fromkeys(pairs) if _share(pair.source, test=20, val=20) == split]
 
 
-def parallel(source_path: str | Path, target_path: str | Path, language: str) -> list[Pair]:
+def parallel(source: str | Path, target: str | Path, language: str) -> list[Pair]:
     """Pairs from two text files, line n of the one translating line n of the other.
 
     Raises:
@@ -135,21 +146,17 @@ def parallel(source_path: str | Path, target_path: str | Path, language: str) ->
     ...     parallel(f"{folder}/a.en", f"{folder}/a.es", "es")
     [Pair(source='A dog.', target='Un perro.', language='es')]
     """
-    sources, targets = list(_lines(source_path)), list(_lines(target_path))
-    if len(sources) != len(targets):
-        raise UserError(
-            f"{source_path} has {len(sources)} lines but {target_path} has {len(targets)}: "
-            "line n of one must translate line n of the other."
-        )
-    return _pairs(zip(sources, targets, strict=True), language)
+    return _pairs(columns([source, target], language), language)
 
 
 def tsv(path: str | Path, language: str, *, swap: bool = False) -> list[Pair]:
-    """Pairs from one text file: source, tab, translation; columns after these are ignored.
+    """Pairs from one text file: source, tab, translation; columns after these are ignored. Or as
+    Tatoeba itself exports them (https://tatoeba.org/downloads), each after its number.
+
     With `swap` the translation comes first.
 
     Raises:
-        UserError: a file that can't be read or is not UTF-8, or a line with no tab.
+        UserError: a file that can't be read or is not UTF-8, or a line with too few tabs.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -157,14 +164,7 @@ def tsv(path: str | Path, language: str, *, swap: bool = False) -> list[Pair]:
     ...     tsv(f"{folder}/pairs", "es")
     [Pair(source='A dog.', target='Un perro.', language='es')]
     """
-    columns = []
-    for number, line in enumerate(_lines(path), start=1):
-        source, tab, rest = line.partition("\t")
-        if not tab and source.strip():
-            raise UserError(f"{path}, line {number}: expected a sentence, a tab, its translation.")
-        target = rest.partition("\t")[0]
-        columns.append((target, source) if swap else (source, target))
-    return _pairs(columns, language)
+    return _pairs(columns([path], language, swap=swap), language)
 
 
 def at_most(pairs: Iterable[Pair], translations: int) -> list[Pair]:
@@ -217,9 +217,9 @@ def _key(sentence: str) -> str:
     return " ".join(re.sub(r"[^\w\s]|_", "", sentence.lower()).split())
 
 
-def _pairs(columns: Iterable[tuple[str, str]], language: str) -> list[Pair]:
+def _pairs(rows: Iterable[tuple[str, str]], language: str) -> list[Pair]:
     finish = _simplifier() if language == "zh" else str
-    cleaned = (Pair(clean(s), finish(clean(t)), language) for s, t in columns)
+    cleaned = (Pair(clean(s), finish(clean(t)), language) for s, t in rows)
     return [pair for pair in cleaned if pair.source and pair.target]
 
 
@@ -241,28 +241,9 @@ def _check(what: str, name: str, known: Iterable[str]) -> None:
         raise UserError(f"Unknown {what}: {name!r}.{nearest(name, known)}")
 
 
-def _find(path: str | Path, origin: str) -> Path:
-    """`path` itself, or compressed as `path`.gz."""
-    for found in (Path(f"{path}.gz"), Path(path)):
-        if found.is_file():
-            return found
-    raise UserError(f"{path}.gz is missing. Get it from {origin}")
-
-
-def _lines(path: str | Path) -> Iterator[str]:
-    """The lines of a UTF-8 text file, compressed if its name ends in .gz."""
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-        if path.suffix == ".gz":
-            data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"Can't read {path}: {error}") from error
-    lines = data.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise UserError(f"{path}, line {number}: this is not UTF-8 text.") from error
+def _find(folder: Path, names: Sequence[str], origin: str) -> Path:
+    """The first of these files that is there; the first name is the one it is downloaded by."""
+    for path in (folder / name for name in names):
+        if path.is_file():
+            return path
+    raise UserError(f"{folder / names[0]} is missing. Get it from {origin}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -121,7 +123,7 @@ def test_chinese_without_opencc_names_the_package(
     [
         ("train", "cs", r"'cs'.*de, fr, zh"),
         ("dev", "de", r"Tatoeba split: 'dev'.*test, train, val"),
-        ("val", "fr", r"fra\.txt\.gz is missing.*manythings\.org/anki"),
+        ("val", "fr", r"fra-eng\.zip is missing.*manythings\.org/anki"),
     ],
 )
 def test_tatoeba_errors(tmp_path: Path, split: str, language: str, message: str) -> None:
@@ -138,11 +140,172 @@ def test_parallel_drops_empty_lines_in_pairs(tmp_path: Path) -> None:
     ]
 
 
-def test_parallel_counts_must_match(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("german", "end"),
+    [
+        (["Eins.", "Zwei."], r"of the other\."),
+        (["Eins.", "", "Zwei.", "Drei."], r"Line 2 is empty in one alone: they may part there\."),
+    ],
+)
+def test_parallel_counts_must_match(tmp_path: Path, german: list[str], end: str) -> None:
     source = write(tmp_path / "a.en", ["One.", "Two.", "Three."])
-    target = write(tmp_path / "a.de", ["Eins.", "Zwei."])
-    with pytest.raises(UserError, match=r"a\.en has 3 lines but .*a\.de has 2"):
+    target = write(tmp_path / "a.de", german)
+    with pytest.raises(
+        UserError, match=rf"a\.en has 3 lines but .*a\.de has {len(german)}.*{end}$"
+    ):
         corpora.parallel(source, target, "de")
+
+
+def test_the_many_forms_of_no_text_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    for data, problem in (
+        (b"", r"a\.tsv is empty"),
+        (b"\xef\xbb\xbf\n \n", r"a\.tsv is empty"),
+        ("One.\tEins.".encode("utf-16"), r"a\.tsv is UTF-16 text: save it as UTF-8"),
+        (b"One.\tEins.\nTwo.\tZ\0ei.", r"a\.tsv, line 2: a zero byte: this is not text"),
+    ):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=problem):
+            corpora.tsv(path, "de")
+
+
+def test_a_byte_order_mark_is_dropped(tmp_path: Path) -> None:
+    """It is no part of the first number of an export."""
+    path = tmp_path / "a.tsv"
+    path.write_bytes("\ufeff1\tOne.\t2\tEins.\r\n".encode())
+    assert corpora.tsv(path, "de") == [Pair("One.", "Eins.", "de")]
+
+
+def test_what_tatoeba_exports_has_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", ["1276\tLet's try.\t77\tVersuchen wir's!", "", "3\tA.\t4\tB."])
+    assert corpora.tsv(path, "de") == [
+        Pair("Let's try.", "Versuchen wir's!", "de"),
+        Pair("A.", "B.", "de"),
+    ]
+    write(path, ["1276\tLet's try.\t77\tVersuchen wir's!", "5\tA."])
+    with pytest.raises(UserError, match=r"line 2: expected .* each after its number"):
+        corpora.tsv(path, "de")
+
+
+def test_numbers_alone_are_text_like_any(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", ["1\tone\tx\ty", "2\ttwo\t3\tthree"])
+    assert [pair.target for pair in corpora.tsv(path, "en")] == ["one", "two"]
+
+
+def archive(path: Path, **texts: str) -> Path:
+    with zipfile.ZipFile(path, "w") as file:
+        for name, text in texts.items():
+            file.writestr(name, text)
+    return path
+
+
+OPUS = {
+    "README": "About.\n",
+    "LICENSE": "CC.\n",
+    "Books.de-en.de": "Eins.\nZwei.\n",
+    "Books.de-en.en": "One.\nTwo.\n",
+    "Books.de-en.ids": "a b 1 1\na b 2 2\n",
+    "Books.de-en.scores": "0.5\n0.5\n",
+}
+
+
+def everything(files: list[Path], language: str, **options: bool) -> list[Pair]:
+    names = [str(file) for file in files]
+    splits = ("train", "val", "test")
+    return [p for split in splits for p in corpora.own(names, split, language, **options)]
+
+
+def test_an_archive_of_opus_is_read_both_ways(tmp_path: Path) -> None:
+    path = archive(tmp_path / "de-en.txt.zip", **OPUS)
+    assert everything([path], "de") == [Pair("One.", "Eins.", "de"), Pair("Two.", "Zwei.", "de")]
+    assert everything([path], "en") == [Pair("Eins.", "One.", "en"), Pair("Zwei.", "Two.", "en")]
+    with pytest.raises(UserError, match=r"swap: the file names in .* already say"):
+        everything([path], "en", swap=True)
+
+
+def test_a_folder_is_read_like_an_archive(tmp_path: Path) -> None:
+    for name, text in OPUS.items():
+        write(tmp_path / f"{name}.gz", text.splitlines())
+    assert everything([tmp_path], "de") == [
+        Pair("One.", "Eins.", "de"),
+        Pair("Two.", "Zwei.", "de"),
+    ]
+
+
+def test_a_region_is_no_other_language(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", **{"a.en-pt_BR.en": "One.", "a.en-pt_BR.pt_BR": "Um."})
+    for language in ("pt", "pt_BR"):
+        assert everything([path], language) == [Pair("One.", "Um.", language)]
+
+
+@pytest.mark.parametrize(
+    ("texts", "problem"),
+    [
+        (OPUS, r"no text in 'fr', .* text\.en and text\.fr, .*Known: de, en\.$"),
+        ({}, r"no text in 'fr', .* of lines with tabs\.$"),
+        (
+            {"a.txt": "A\tB", "b.txt": "A\tB"},
+            r"holds 2 texts: name the files to read, like a\.txt$",
+        ),
+        (
+            {"train.en": "A", "train.fr": "B", "train.de": "C"},
+            r"holds 2 texts: name the files to read, like train\.en and train\.fr$",
+        ),
+    ],
+)
+def test_an_archive_without_the_text_is_told(
+    tmp_path: Path, texts: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(UserError, match=problem):
+        everything([archive(tmp_path / "a.zip", **texts)], "fr")
+
+
+def test_an_archive_of_manythings_is_read(tmp_path: Path) -> None:
+    (tmp_path / "tatoeba").mkdir()
+    path = archive(
+        tmp_path / "tatoeba/fra-eng.zip",
+        **{"_about.txt": "About.", "fra.txt": "One.\tUn.\tCC-BY\nTwo.\tDeux.\tCC-BY\n"},
+    )
+    expected = [Pair("One.", "Un.", "fr"), Pair("Two.", "Deux.", "fr")]
+    assert everything([path], "fr") == expected
+    found = [corpora.tatoeba(tmp_path, split, "fr") for split in ("train", "val", "test")]
+    assert sorted(itertools.chain(*found)) == expected
+
+
+def test_damaged_archives_are_named(tmp_path: Path) -> None:
+    path = archive(tmp_path / "a.zip", **{"a.txt": "One.\tUn.\n" * 99})
+    data = path.read_bytes()
+    for damaged in (data[:50], data.replace(b"One", b"Ten"), b""):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"Can't read .*a\.zip"):
+            everything([path], "fr")
+    path.unlink()
+    with pytest.raises(UserError, match=r"Can't read .*a\.zip: No such file"):
+        everything([path], "fr")
+
+
+def test_own_text_goes_the_other_way(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", ["One.\tEins.", "Two.\tZwei."])
+    expected = [Pair("Eins.", "One.", "en"), Pair("Zwei.", "Two.", "en")]
+    assert sorted(everything([path], "en", swap=True)) == expected
+
+
+def test_pairs_without_a_side_are_counted_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    english = write(tmp_path / "a.en", ["One.", "", "Three.", "Four."])
+    german = write(tmp_path / "a.de", ["Eins.", "Zwei.", " ", "Vier."])
+    assert len(everything([english, german], "de")) == 2
+    assert capsys.readouterr().err == (
+        f"{english}, {german}: 2 of 4 pairs left out, one side being empty\n"
+    )
+
+
+def test_a_clone_of_multi30k_is_read(tmp_path: Path) -> None:
+    raw = tmp_path / "multi30k/data/task1/raw"
+    write(raw / "val.en.gz", ["A dog."])
+    write(raw / "val.de.gz", ["Ein Hund."])
+    assert corpora.multi30k(tmp_path, "val", "de") == [Pair("A dog.", "Ein Hund.", "de")]
 
 
 def test_tsv_ignores_further_columns_blank_lines_and_carriage_returns(tmp_path: Path) -> None:
@@ -152,7 +315,9 @@ def test_tsv_ignores_further_columns_blank_lines_and_carriage_returns(tmp_path: 
 
 def test_tsv_line_without_a_tab_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "a.tsv", ["One.\tEins.", "Two. Zwei."])
-    with pytest.raises(UserError, match=r"a\.tsv, line 2: expected a sentence, a tab"):
+    with pytest.raises(
+        UserError, match=r"a\.tsv, line 2: expected a sentence and its translation, a tab"
+    ):
         corpora.tsv(path, "de")
 
 
@@ -171,10 +336,11 @@ def test_damaged_archive_is_named(tmp_path: Path, damage: bytes) -> None:
         corpora.tsv(path, "de")
 
 
-@pytest.mark.parametrize("name", ["none.tsv", "."])
-def test_unreadable_path_is_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UserError, match="Can't read"):
-        corpora.tsv(tmp_path / name, "de")
+def test_unreadable_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"Can't read .*none\.tsv: No such file"):
+        corpora.tsv(tmp_path / "none.tsv", "de")
+    with pytest.raises(UserError, match=r"Can't read .*: Is a directory"):
+        corpora.parallel(tmp_path, tmp_path, "de")
 
 
 def test_at_most_counts_per_source_and_language() -> None:
