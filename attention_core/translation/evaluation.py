@@ -76,10 +76,13 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
         raise UserError(f"unknown split {split!r}.{nearest(split, SPLITS)}")
     translator = Translator.load(checkpoint)
     report: dict[str, Any] = {}
-    files = read(checkpoint).config["data"].get("files")
-    if files:
+    learned = read(checkpoint).config["data"]
+    if files := learned.get("files"):
         (language,) = translator.languages
-        tests = {f"own {split} {language}": corpora.own(files, split, language)}
+        own = corpora.own(files, split, language, swap=learned.get("swap", False))
+        if not own:
+            raise UserError(f"{', '.join(files)}: no pair for {split}: more lines are needed")
+        tests = {f"own {split} {language}": own}
     else:
         tests = test_sets(data, split, translator.languages)
     for name, pairs in tests.items():

@@ -26,6 +26,7 @@ class DataConfig:
 
     root: str = "data"
     files: tuple[str, ...] = ()  # one's own text, instead of the corpora under ``root``
+    swap: bool = False  # of these: the translation is the first file or column
     languages: tuple[str, ...] = LANGUAGES
     multi30k: int = field(default=29_000, metadata={"min": 0})
     tatoeba: int = field(default=0, metadata={"min": 0})
@@ -75,7 +76,7 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
     """
     if data.files:
         (language,) = data.languages
-        pairs = corpora.own(data.files, split, language)
+        pairs = corpora.own(data.files, split, language, swap=data.swap)
         found = [Corpus(f"own_{language}", pairs, len(pairs), 0)]
     else:
         captions = [

@@ -1,9 +1,12 @@
 """A translator of somebody's own parallel text, from two files to scores."""
 
+import json
 import re
 
 import pytest
 from conftest import _pairs, attention_core
+
+from attention_core.translation.corpora import own
 
 SMALL = [
     "data.vocabulary=330",
@@ -50,12 +53,38 @@ def test_two_files_or_one_make_a_translator(folder, files, tmp_path):
     assert "The source language into nds" in (best / "README.md").read_text()
 
 
+def test_the_other_way_is_learned_and_scored(folder, tmp_path):
+    """Into English, and from the side of the file that was the translation."""
+    changes = [f"out={tmp_path / 'run'}", 'data.languages=["en"]', "data.swap=true"]
+    trained = train(folder, ["a.tsv"], *changes, "training.epochs=1")
+    assert trained.exit_code == 0, trained.stderr
+    best = tmp_path / "run" / "best"
+    said = attention_core("translate", "3 mal Hund.", "--to", "en", "--checkpoint", best)
+    assert said.exit_code == 0
+    scored = attention_core("evaluate", best, "--json")
+    (scores,) = json.loads(scored.stdout).values()
+    held_out = own([str(folder / "a.tsv")], "test", "en", swap=True)
+    assert held_out[0].source[:-1].endswith(("Strand", "Schnee"))
+    assert scores["sentences"] == len({pair.source for pair in held_out})
+
+
+def test_text_too_short_to_score_is_told(folder, tmp_path):
+    (tmp_path / "few.tsv").write_text((folder / "a.tsv").read_text())
+    changes = [f'data.files=["{tmp_path / "few.tsv"}"]', f"out={tmp_path / 'run'}"]
+    trained = train(folder, [], *changes, "training.epochs=1")
+    assert trained.exit_code == 0, trained.stderr
+    (tmp_path / "few.tsv").write_text("A dog.\tEen Hund.\n")
+    result = attention_core("evaluate", tmp_path / "run" / "best")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("few.tsv: no pair for test: more lines are needed\n")
+
+
 @pytest.mark.parametrize(
     ("files", "changes", "problem"),
     [
         (["a.en", "short"], [], "has 480 lines but .*short has 1: line n of one must translate"),
         (["a.en", "gone"], [], "Can't read .*gone"),
-        (["a.en"], [], "a.en, line 1: expected a sentence, a tab, its translation"),
+        (["a.en"], [], "a.en, line 1: expected a sentence and its translation, a tab"),
         (["a.en", "latin"], [], "latin, line 1: this is not UTF-8 text"),
         (["a.en", "a.nds", "a.tsv"], [], "files: expected two of aligned lines, or one with tabs"),
         (["one.tsv"], [], "own_nds has no pair for"),
