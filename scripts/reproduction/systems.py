@@ -1,5 +1,6 @@
 """Training and scoring systems that differ in one thing."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,10 +32,24 @@ def trained(
     changes: Sequence[str],
     learner: type[TranslateLearner] = TranslateLearner,
 ) -> Translator:
-    """The best model of the system's run, which is made, gone on with, or there already."""
+    """The best model of the system's run."""
     overrides = [f"out=runs/reproduction/{group}/{name}", *changes]
-    recipe = load_recipe(COMMON, TranslateRecipe, overrides)
-    return Translator.load(train(learner(recipe), recipe.training, recipe.out, seed=recipe.seed))
+    return Translator.load(fitted(load_recipe(COMMON, TranslateRecipe, overrides), learner))
+
+
+def fitted(recipe: TranslateRecipe, learner: type[TranslateLearner] = TranslateLearner) -> Path:
+    """The best checkpoint of a recipe's run, which is made, gone on with, or there already.
+
+    Its folder's file ``seconds`` says how long the training has taken so far.
+    """
+    made = learner(recipe)
+    began = time.perf_counter()
+    try:
+        return train(made, recipe.training, recipe.out, seed=recipe.seed)
+    finally:
+        note = Path(recipe.out, "seconds")
+        before = float(note.read_text()) if note.exists() else 0.0
+        note.write_text(f"{before + time.perf_counter() - began:.1f}\n")
 
 
 def compared(systems: Mapping[str, Translator], pairs: Sequence[Pair]) -> list[Row]:

@@ -1,0 +1,231 @@
+"""The benchmark of Multi30k, in miniature: what it trains, keeps, compares and writes."""
+
+import csv
+import json
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from sacrebleu.metrics import BLEU
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from attention_core.translation import corpora
+from scripts.benchmark import __main__ as command
+from scripts.benchmark import report, systems
+from scripts.benchmark.decoding import Ranked, Translator, outputs, translate
+from scripts.benchmark.scoring import Difference, Score, difference
+from scripts.benchmark.systems import SYSTEMS, recipe_of
+
+SMALL = [
+    "data.vocabulary=330",
+    "data.validation=2",
+    "model.embedding=16",
+    "model.hidden=16",
+    "model.attention=8",
+    "training.epochs=30",
+    "training.learning_rate=0.02",
+    "training.warmup=5",
+    "training.batch_tokens=400",
+    "training.validate_every=20",
+    "search.max_length=20",
+]
+
+
+@pytest.fixture(scope="module")
+def benchmark(data, tmp_path_factory):
+    """benchmark(*arguments): the command, in a folder of its own."""
+    place = tmp_path_factory.mktemp("benchmark")
+
+    def run(*arguments: str):
+        changes = [part for setting in SMALL for part in ("--set", setting)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(place)
+            return CliRunner().invoke(
+                command.main, ["--data", str(data), *changes, *arguments], catch_exceptions=False
+            )
+
+    run.place = place
+    return run
+
+
+@pytest.fixture(scope="module")
+def done(benchmark):
+    """The folder after two systems with two seeds have been made."""
+    names = ["--system", "luong", "--system", "base", "--seed", "1", "--seed", "2"]
+    result = benchmark(*names)
+    assert result.exit_code == 0, result.output
+    return benchmark.place
+
+
+def test_every_run_is_scored_on_every_set(done):
+    with (done / "docs" / "multi30k.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["system"], row["seed"], row["part"]) for row in rows] == [
+        (name, seed, part)
+        for name in ("base", "luong")
+        for seed in "12"
+        for part in ("val", "test_2016_flickr", "test_2017_flickr")
+    ]
+    for row in rows:
+        assert float(row["low"]) <= float(row["high"])
+        assert (row["gain"] == "") == (row["p_value"] == "") == (row["system"] == "base")
+
+
+def test_the_page_has_rows_for_what_there_is(done):
+    page = (done / "docs" / "multi30k.md").read_text("utf-8")
+    assert page.count("| `base` |") == 2 + 2  # of each test set, and of each run
+    assert page.count("| `luong` |") == 2 + 3 + 2  # and of each seed's gain and their mean
+    assert "`trilingual`" not in page and "into French alone" not in page
+    assert "### Into German, against `base`" in page and "### Into French, against" not in page
+
+
+def test_what_was_chosen_on_val_is_what_was_decoded_with(done, data):
+    told = json.loads((done / "runs/multi30k/base-1/outputs/told.json").read_text())
+    chosen = told["search"]["de"]
+    translator = Translator.load(done / "runs/multi30k/base-1/best")
+    assert told["parameters"] == sum(p.numel() for p in translator.model.parameters())
+    translator.search = replace(
+        translator.search, beam=int(chosen["beam"]), length_penalty=chosen["length_penalty"]
+    )
+    for part in ("val", "test_2016_flickr"):
+        pairs = corpora.multi30k(data, part, "de")
+        assert outputs(done / "runs/multi30k/base-1", part, "de") == translate(translator, pairs)
+
+
+def test_ranking_anew_is_searching_anew(done, data):
+    pairs = corpora.multi30k(data, "train", "de")
+    ranked, searched = (
+        kind.load(done / "runs/multi30k/luong-2/best") for kind in (Ranked, Translator)
+    )
+    said = []
+    for beam in (2, 5):
+        for penalty in (0.0, 1.0, 3.0):
+            for translator in (ranked, searched):
+                translator.search = replace(searched.search, beam=beam, length_penalty=penalty)
+            said.append(translate(ranked, pairs))
+            assert said[-1] == translate(searched, pairs)
+    assert said[0] != said[2]
+
+
+def test_nothing_is_made_twice(done, benchmark, monkeypatch):
+    paths = sorted(done.rglob("*.safetensors")) + sorted(done.rglob("*.txt"))
+    before = [path.stat().st_mtime_ns for path in paths]
+    page = (done / "docs" / "multi30k.md").read_text("utf-8")
+    assert benchmark("--system", "luong", "--seed", "1").exit_code == 0
+    assert [path.stat().st_mtime_ns for path in paths] == before
+    monkeypatch.setattr(command, "make", None)
+    assert benchmark("--report-only").exit_code == 0
+    scores = page.partition("## The runs")[0]
+    assert (done / "docs" / "multi30k.md").read_text("utf-8").startswith(scores)
+
+
+def test_a_run_of_another_recipe_is_refused(done, benchmark):
+    result = benchmark("--report-only", "--set", "model.dropout=0.5")
+    assert result.exit_code == 1
+    assert "multi30k/base-1 was trained by another recipe than its system has now" in result.output
+
+
+def test_an_unknown_system_is_refused(benchmark):
+    result = benchmark("--system", "basse")
+    assert result.exit_code == 1
+    assert "unknown system 'basse'. Did you mean 'base'?" in result.output
+
+
+def test_a_system_comes_after_the_one_it_goes_on_from(done, benchmark, monkeypatch):
+    more = systems.System("goes on", ('data.languages=["de"]',), after="base")
+    monkeypatch.setitem(SYSTEMS, "more", more)
+    made = []
+    monkeypatch.setattr(command, "fitted", lambda recipe: made.append(recipe))
+    monkeypatch.setattr(command, "decode", lambda run, data: None)
+    assert benchmark("--system", "more", "--seed", "7").exit_code == 0
+    assert [Path(recipe.out).name for recipe in made] == ["base-7", "more-7"]
+    assert [recipe.start for recipe in made] == [None, "runs/multi30k/base-7/best"]
+    assert {recipe.seed for recipe in made} == {7}
+
+
+@pytest.mark.parametrize("name", [name for name in SYSTEMS if name not in ("base", "final")])
+def test_a_system_differs_from_the_baseline_in_what_it_says(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    base, own = (_flat(asdict(recipe_of(each, 1))) for each in ("base", name))
+    said = {setting.partition("=")[0] for setting in SYSTEMS[name].settings}
+    differing = {key for key in base if base[key] != own[key]} - {"out", "start"}
+    assert differing and differing <= said
+
+
+def _flat(tree: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in tree.items():
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
+
+
+REFERENCES = [f"Ein Hund läuft am Strand {n} mal im Kreis herum." for n in range(60)]
+
+
+def spoiled(share: int) -> list[str]:
+    return [
+        t.replace("Hund läuft", "Esel geht") if n % share else t for n, t in enumerate(REFERENCES)
+    ]
+
+
+def test_no_difference_is_no_difference():
+    assert difference(spoiled(3), spoiled(3), REFERENCES, "de") == (0, 0, 0, 1)
+
+
+def test_a_difference_has_its_sign_and_its_interval():
+    better, worse = spoiled(2), spoiled(6)
+    gain, low, high, p = difference(better, worse, REFERENCES, "de")
+    scores = [BLEU().corpus_score(texts, [REFERENCES]).score for texts in (better, worse)]
+    assert gain == pytest.approx(scores[0] - scores[1])
+    assert 0 < low < gain < high and p < 0.05
+    back = difference(worse, better, REFERENCES, "de")
+    assert back[:3] == pytest.approx((-gain, -high, -low)) and back.p_value == p
+
+
+def test_the_interval_is_of_the_same_sentences_for_both():
+    """One sentence less wrong out of many: unpaired, the interval would reach far below zero."""
+    better = spoiled(2)
+    better[1] = REFERENCES[1]
+    gain, low, high, _ = difference(better, spoiled(2), REFERENCES, "de")
+    assert low >= 0 and high < 4 * gain
+
+
+def score(system: str, seed: int, bleu: float, gain: Difference | None = None) -> Score:
+    figures = (bleu + 1, bleu, bleu - 1, bleu + 1, 60.0, "nrefs:1", gain)
+    return Score(system, seed, "de", "test_2016_flickr", *figures)
+
+
+def test_seeds_are_told_with_mean_and_spread():
+    page = report.page([score("base", seed, 38.0 + seed) for seed in (1, 2, 3)], {})
+    assert "| `base` | 41.00 ± 1.00 (40.00, 41.00, 42.00) | 40.00 ± 1.00" in page
+    assert "| LIUM-CVC cGRU, the best recurrent one published | 31.3 |" in page
+    assert "| *goal* | ≥ 62.2 |" in page
+    assert "What each setting buys" not in page and "The runs" not in page
+
+
+def test_gains_are_told_with_interval_and_p():
+    gains = [Difference(0.5, -0.25, 1.25, 0.04), Difference(1.5, 0.5, 2.5, 0.001)]
+    found = [
+        score("luong", seed, 40.0, gain)._replace(part=part)
+        for seed, gain in enumerate(gains, 1)
+        for part in ("val", "test_2016_flickr")
+    ]
+    page = report.page(found, {})
+    assert "| `luong` | 1 | +0.50 [-0.25, +1.25], p 0.040 | +0.50 [-0.25, +1.25], p 0.040 |" in page
+    assert "| `luong` | mean | +1.00 ± 0.71 | +1.00 ± 0.71 |" in page
+
+
+def test_runs_are_told_with_search_and_time():
+    known = {
+        "parameters": 5_250_000,
+        "seconds": 5400.0,
+        "search": {"de": {"beam": 10, "length_penalty": 0.8, "bleu": 39.0}},
+    }
+    note = SYSTEMS["base"].note
+    row = f"| `base` | {note} | 1 | 5.25 M | 1.50 h | de: beam 10, α 0.8 |"
+    assert row in report.page([], {("base", 1): known})
+    assert row.replace("1.50 h", "") in report.page([], {("base", 1): {**known, "seconds": None}})
