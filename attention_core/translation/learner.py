@@ -1,6 +1,7 @@
 """Recipes of translation, and what the training loop needs for one."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from attention_core import checkpoint
+from attention_core.errors import UserError
 from attention_core.recipe import as_dict
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import (
@@ -65,7 +67,7 @@ class TranslateLearner(Learner):
         self.recipe = recipe
         read, held_out = (mixture(recipe.data, split) for split in ("train", "val"))
         self.tokenizer = self._tokenizer(read)
-        self._corpora = [(corpus, *self._fitting(corpus.pairs)) for corpus in read]
+        self._corpora = [(corpus, *self._fitting(corpus)) for corpus in read]
         self.pieces = self._written_with()
         self._validation = {
             corpus.name: some(corpus.pairs, recipe.data.validation) for corpus in held_out
@@ -189,14 +191,22 @@ class TranslateLearner(Learner):
         path.write_bytes(tokenizer.to_bytes())
         return tokenizer
 
-    def _fitting(self, pairs: list[Pair]) -> tuple[list[Pair], list[Ids]]:
-        """The pairs that are not too long, and their ids."""
+    def _fitting(self, corpus: Corpus) -> tuple[list[Pair], list[Ids]]:
+        """The pairs that are not too long, and their ids; how many are left out is said on stderr."""
         longest = self.recipe.data.longest
         fitting = [
             (pair, ids)
-            for pair, ids in zip(pairs, encode(pairs, self.tokenizer), strict=True)
+            for pair, ids in zip(corpus.pairs, encode(corpus.pairs, self.tokenizer), strict=True)
             if max(map(len, ids)) <= longest
         ]
+        if not fitting:
+            raise UserError(f"{corpus.name}: no pair is within data.longest = {longest} tokens")
+        if left_out := len(corpus.pairs) - len(fitting):
+            print(
+                f"{corpus.name}: {left_out} of {len(corpus.pairs)} pairs left out, longer than"
+                f" data.longest = {longest} tokens",
+                file=sys.stderr,
+            )
         return [pair for pair, _ in fitting], [ids for _, ids in fitting]
 
 

@@ -99,3 +99,21 @@ def test_bad_files_are_told(folder, files, changes, problem):
     assert (result.exit_code, result.stdout) == (1, "")
     assert "Traceback" not in result.stderr
     assert re.search(problem, result.stderr)
+
+
+def test_a_line_of_ten_thousand_words_is_counted_and_left_out(folder, tmp_path):
+    long = " ".join(["word"] * 10_000)
+    path = tmp_path / "long.tsv"
+    path.write_text(f"{long}\t{long}\nA dog.\t\n{(folder / 'a.tsv').read_text()}")
+    changes = [f'data.files=["{path}"]', f"out={tmp_path / 'run'}"]
+    trained = train(folder, [], *changes, "training.epochs=1")
+    assert trained.exit_code == 0, trained.stderr
+    told = [line for line in trained.stderr.splitlines() if "left out" in line]
+    assert len(told) == 2
+    assert told[0].endswith("long.tsv: 1 of 482 pairs left out, one side being empty")
+    assert re.fullmatch(
+        r"own_nds: 1 of \d+ pairs left out, longer than data\.longest = 80 tokens", told[1]
+    )
+    all_too_long = train(folder, ["a.tsv"], f"out={tmp_path / 'none'}", "data.longest=2")
+    assert (all_too_long.exit_code, all_too_long.stdout) == (1, "")
+    assert "own_nds: no pair is within data.longest = 2 tokens" in all_too_long.stderr
