@@ -192,7 +192,7 @@ class TranslateLearner(Learner):
         return tokenizer
 
     def _fitting(self, corpus: Corpus) -> tuple[list[Pair], list[Ids]]:
-        """The pairs that are not too long, and their ids; how many are left out is said on stderr."""
+        """The pairs that are not too long, and their ids; says how many are left out."""
         longest = self.recipe.data.longest
         fitting = [
             (pair, ids)
