@@ -19,11 +19,12 @@ Written by `scripts/results`, which runs `attention-core evaluate caption` and
 `attention-core evaluate translate`, with torch {torch.__version__} on {platform.machine()}.
 
 - **Captions**: COCO caption metrics by pycocoevalcap (PTB tokenizer), in points of 100.
-- **Translations**: cased, detokenized sacreBLEU and chrF2; a Tatoeba sentence counts once, with
-  all of its translations as references. Tatoeba is split by English sentence.
+- **Translations**: cased, detokenized sacreBLEU with its 95 % bootstrap interval, and chrF2; a
+  Tatoeba sentence counts once, with all of its translations as references. Tatoeba is split by
+  English sentence. On Multi30k also the literature's BLEU, of lower-cased, normalised,
+  Moses-tokenized text, for which [the benchmark](multi30k.md) has models of their own.
 
-One training run each, so no spread over seeds: a difference of a point is within the noise of
-the test sets (±1.7 BLEU for 1,000 sentences).
+One training run each, so no spread over seeds: a difference within the interval may be chance.
 """
 
 
@@ -46,13 +47,21 @@ def main() -> None:
 
 def table(report: dict[str, dict[str, Any]]) -> str:
     """A row for each test set, a column for each figure; signatures below."""
-    columns = [c for c in next(iter(report.values())) if c != "signature"]
+    found = dict.fromkeys(column for scores in report.values() for column in scores)
+    columns = [column for column in found if not column.endswith("signature")]
     lines = ["| test set | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for name, scores in report.items():
-        lines.append(f"| {name} | " + " | ".join(str(scores[c]) for c in columns) + " |")
-    signatures = sorted({s["signature"] for s in report.values() if "signature" in s})
-    lines += ["", *(f"- `{signature}`" for signature in signatures)]
+        cells = [_cell(scores[column]) if column in scores else "" for column in columns]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    signatures = {
+        scores[column] for scores in report.values() for column in set(scores) - set(columns)
+    }
+    lines += ["", *(f"- `{signature}`" for signature in sorted(signatures))]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _cell(figure: Any) -> str:
+    return " to ".join(map(str, figure)) if isinstance(figure, list) else str(figure)
 
 
 if __name__ == "__main__":

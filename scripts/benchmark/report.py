@@ -63,8 +63,9 @@ def page(found: Sequence[Score], runs: Mapping[tuple[str, int], dict[str, Any]])
     sections = [INTRO, "## Scores\n"]
     for language, name in NAMES.items():
         for part in corpora.MULTI30K[language]:
-            if part.startswith("test"):
-                sections.append(f"### Into {name}, `{part}`\n\n{_scores(found, language, part)}")
+            rows = _scores(found, language, part) if part.startswith("test") else ""
+            if rows:
+                sections.append(f"### Into {name}, `{part}`\n\n{rows}")
     gains = [score for score in found if score.difference]
     if gains:
         sections.append(GAINS)
@@ -96,7 +97,7 @@ def _scores(found: Sequence[Score], language: str, part: str) -> str:
                 lambda score: score.chrf,
             ]
             rows.append([f"`{name}`", *(_spread([column(s) for s in own]) for column in columns)])
-    return _table(["", "lc-tok BLEU", "BLEU", "chrF2"], rows)
+    return _table(["", "lc-tok BLEU", "BLEU", "chrF2"], rows) if rows else ""
 
 
 def _gains(found: Sequence[Score]) -> str:

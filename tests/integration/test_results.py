@@ -1,0 +1,59 @@
+"""The page of results: what it makes of the reports of evaluations."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from scripts import results
+
+REPORT = {
+    "tatoeba test en-zh": {
+        "bleu": 26.9,
+        "interval": [25.1, 28.7],
+        "sentences": 227,
+        "signature": "tok:zh",
+    },
+    "multi30k val en-de": {
+        "bleu": 31.6,
+        "interval": [30.0, 33.2],
+        "sentences": 1000,
+        "signature": "tok:13a",
+        "lc-tok bleu": 33.5,
+        "lc-tok signature": "text:lc.norm.tok",
+    },
+}
+
+
+def test_every_set_has_its_figures_and_every_signature_is_told_once():
+    again = {"multi30k test en-de": REPORT["multi30k val en-de"]}
+    assert results.table(REPORT | again).splitlines() == [
+        "| test set | bleu | interval | sentences | lc-tok bleu |",
+        "|---|---|---|---|---|",
+        "| tatoeba test en-zh | 26.9 | 25.1 to 28.7 | 227 |  |",
+        "| multi30k val en-de | 31.6 | 30.0 to 33.2 | 1000 | 33.5 |",
+        "| multi30k test en-de | 31.6 | 30.0 to 33.2 | 1000 | 33.5 |",
+        "",
+        "- `text:lc.norm.tok`",
+        "- `tok:13a`",
+        "- `tok:zh`",
+    ]
+
+
+def test_the_page_is_of_the_models_that_ship(tmp_path, monkeypatch):
+    class Shipping:
+        def __init__(self, name):
+            self.title, self.shipped = name.title(), results.load_task(name).shipped
+
+        def evaluate(self, checkpoint, split, data, beam):
+            assert (checkpoint, split, beam) == (self.shipped, "test", None)
+            return REPORT
+
+    tasks = {name: Shipping(name) for name in ("caption", "translate")}
+    monkeypatch.setattr(results, "load_task", tasks.__getitem__)
+    monkeypatch.setattr(results, "PAGE", tmp_path / "results.md")
+    results.main()
+    page = (tmp_path / "results.md").read_text("utf-8")
+    assert page.startswith("# Results\n") and "[the benchmark](multi30k.md)" in page
+    for title in ("Caption", "Translate"):
+        section = page.partition(f"## {title}\n\nPreset `")[2]
+        assert "beam 5" in section and results.table(REPORT) in section
