@@ -1,4 +1,4 @@
-"""What every drawing of an alignment is given."""
+"""What every drawing of an alignment is given, and what their arcs share."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from attention_core.errors import UserError
+
+FAINTEST = 0.02  # an arc of less weight is not drawn
 
 
 def checked(
@@ -28,3 +30,24 @@ def checked(
             f"of shape (T, S) = {expected} with at least one of each, got {array.shape}."
         )
     return array
+
+
+def spread(words: int, lines: int) -> list[float]:
+    """The heights of `words` words spread evenly over `lines` lines, each of height 1.
+
+    So the shorter of two sentences is as tall as the longer, and arcs between words at like
+    places are level: (i + ½) · lines / words.
+
+    >>> spread(2, 4)
+    [1.0, 3.0]
+    """
+    return [(index + 0.5) * lines / words for index in range(words)]
+
+
+def darkness(weight: float) -> float:
+    """How opaque an arc of `weight` is: ¼ for the faintest, 0.9 for weight 1.
+
+    >>> darkness(1.0)
+    0.9
+    """
+    return 0.25 + 0.65 * min(weight, 1.0)

@@ -7,7 +7,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 from numpy.typing import ArrayLike
 
-from attention_core.plots.alignment import checked
+from attention_core.plots.alignment import FAINTEST, checked, darkness, spread
 from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, legible, style, width, write_title
 
 LINE = 0.34
@@ -16,7 +16,6 @@ REACH = 2.4
 GAP = 0.1
 MARGIN = 0.2
 THICKEST = 9.0
-FAINTEST = 0.02
 INK = "#1f4e8c"
 
 
@@ -29,6 +28,7 @@ def alignment_arcs(
     """The source on the left, the target on the right, a word a line, joined by arcs.
 
     An arc is as thick as its weight, and darker the heavier it is; weights under 2 % are left out.
+    The shorter sentence is spread over the height of the longer.
 
     Shapes: weights (T, S), T target words by S source words.
 
@@ -58,11 +58,9 @@ def alignment_arcs(
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, across), ylim=(down, 0))
     axes.set_axis_off()
 
-    def heights(words: list[str]) -> list[float]:
-        first = top + (lines - len(words) + 1) * line / 2
-        return [first + index * line for index in range(len(words))]
-
-    sources, targets = heights(left), heights(right)
+    sources, targets = (
+        [top + line * height for height in spread(len(words), lines)] for words in (left, right)
+    )
     middle = (start + end) / 2
     steps = [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4]
     for target, row in zip(targets, grid, strict=True):
@@ -75,7 +73,7 @@ def alignment_arcs(
                         fill=False,
                         edgecolor=INK,
                         linewidth=THICKEST * line / LINE * weight,
-                        alpha=0.25 + 0.65 * min(weight, 1.0),
+                        alpha=darkness(weight),
                     )
                 )
 

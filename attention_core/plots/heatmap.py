@@ -11,6 +11,7 @@ from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, legible, style, 
 
 LABEL_GAP = 0.12
 MARGIN = 0.2
+LINES = "#d5dee8"
 
 
 def alignment_heatmap(
@@ -57,6 +58,11 @@ def alignment_heatmap(
         (start / across, MARGIN / down, columns * cell / across, rows * cell / down)
     )
     axes.imshow(grid, cmap="Blues", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+    axes.set_xticks(np.arange(columns - 1) + 0.5, minor=True)
+    axes.set_yticks(np.arange(rows - 1) + 0.5, minor=True)
+    axes.grid(which="minor", color=LINES, linewidth=cell)
+    axes.spines[:].set(color=LINES, linewidth=cell)
+    axes.tick_params(which="minor", length=0)
     axes.tick_params(length=0, pad=LABEL_GAP * 72 / 2, top=True, labeltop=True, labelbottom=False)
     axes.set_xticks(range(columns), above, rotation=90 if upright else 0, **style(size))
     axes.set_yticks(range(rows), left, **style(size))

@@ -1,5 +1,6 @@
-"""Text of every language of the project in a drawing, without changing matplotlib's settings."""
+"""Text of every language in a drawing, without changing matplotlib's settings."""
 
+import warnings
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,30 +15,60 @@ TITLE_HEIGHT = 0.4
 
 
 @cache
-def _families() -> tuple[str, ...]:
-    """DejaVu Sans, which matplotlib ships, and for what it lacks the Chinese subset."""
+def _families() -> list[str]:
+    """DejaVu Sans, which matplotlib ships, and for what it lacks the Chinese subset.
+
+    To these `_drawable` adds those of the machine that it finds a use for.
+    """
     font_manager.fontManager.addfont(CHINESE_FONT)
-    return "DejaVu Sans", FontProperties(fname=CHINESE_FONT).get_name()
+    return ["DejaVu Sans", FontProperties(fname=CHINESE_FONT).get_name()]
 
 
 @cache
-def _drawable() -> frozenset[int]:
-    paths = [font_manager.findfont(family) for family in _families()]
-    return frozenset(code for path in paths for code in font_manager.get_font(path).get_charmap())
+def _drawn_by(family: str) -> frozenset[int]:
+    """The characters that a family of fonts draws."""
+    path = font_manager.findfont(FontProperties(family=[family]))
+    return frozenset(font_manager.get_font(path).get_charmap())
 
 
-def _font(size: float) -> FontProperties:
-    """The fonts to write with, at `size` points."""
-    return FontProperties(family=list(_families()), size=size)
+@cache
+def _installed() -> list[str]:
+    """The families of this machine, those most like ours first; not those that draw but boxes."""
+    names = {
+        font.name
+        for font in font_manager.fontManager.ttflist
+        if (font.weight, font.style) == (400, "normal") and "Resort" not in font.name
+    }
+    return sorted(names, key=lambda name: (not name.endswith(" SC"), "Sans" not in name, name))
+
+
+@cache
+def _drawable(character: str) -> bool:
+    """Whether a font at hand has the character: one of ours, else one of the machine's."""
+    if any(ord(character) in _drawn_by(family) for family in _families()):
+        return True
+    found = [family for family in _installed() if ord(character) in _drawn_by(family)][:1]
+    _families().extend(found)
+    return bool(found)
 
 
 def legible(text: str) -> str:
-    """`text` with an empty box for each character that no font at hand can draw.
+    """`text` with an empty box for each character that no font of this machine can draw.
 
-    >>> legible("猫 \N{DOG FACE}")
-    '猫 □'
+    Warns of each such character.
+
+    >>> legible("猫")
+    '猫'
     """
-    return "".join(character if ord(character) in _drawable() else "□" for character in text)
+    for character in sorted({*text}):
+        if not _drawable(character):
+            warnings.warn(
+                f"no font of this machine can draw {character} (U+{ord(character):04X}):"
+                " □ stands for it",
+                stacklevel=2,
+            )
+            text = text.replace(character, "□")
+    return text
 
 
 def style(size: float) -> dict[str, Any]:
@@ -46,7 +77,8 @@ def style(size: float) -> dict[str, Any]:
     >>> style(12)["fontproperties"].get_size()
     12.0
     """
-    return {"fontproperties": _font(size), "parse_math": False}
+    fonts = FontProperties(family=_families(), size=size)
+    return {"fontproperties": fonts, "parse_math": False}
 
 
 def width(text: str, size: float) -> float:

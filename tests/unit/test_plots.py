@@ -1,16 +1,18 @@
 import warnings
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font
 from matplotlib.patches import PathPatch
 from PIL import Image
 
 from attention_core.errors import UserError
-from attention_core.plots import alignment_arcs, alignment_heatmap, save
+from attention_core.plots import alignment_arcs, alignment_heatmap, save, text
 from attention_core.plots.text import CHINESE_FONT, legible, style, width
 
 DRAWINGS = [alignment_heatmap, alignment_arcs]
@@ -62,6 +64,13 @@ def test_heatmap_shows_the_weights_with_source_above_and_target_on_the_left():
     assert axes.get_ylim()[0] > axes.get_ylim()[1], "the first target word belongs at the top"
 
 
+def test_the_shorter_sentence_is_as_tall_as_the_longer():
+    axes = alignment_arcs(["a", "b", "c", "d"], ["x", "y"], np.eye(2, 4)).axes[0]
+    heights = {text.get_text(): text.get_position()[1] for text in axes.texts}
+    assert heights["x"] == pytest.approx((heights["a"] + heights["b"]) / 2)
+    assert heights["y"] == pytest.approx((heights["c"] + heights["d"]) / 2)
+
+
 def test_arcs_are_as_thick_as_their_weights_and_join_their_words():
     figure = alignment_arcs(["a", "b"], ["x", "y"], [[0.8, 0.01], [0.2, 0.4]])
     (axes,) = figure.axes
@@ -84,11 +93,74 @@ def test_all_labels_fit_at_any_size(draw, sources, targets):
     assert max(figure.get_size_inches()) < 32
 
 
+@pytest.fixture
+def fonts(monkeypatch):
+    """Sets what fonts this machine has besides ours, for a test to say."""
+    caches = (text._families, text._drawable)
+
+    def install(**characters):
+        drawn_by = text._drawn_by
+        monkeypatch.setattr(text, "_installed", lambda: [*characters])
+        monkeypatch.setattr(
+            text,
+            "_drawn_by",
+            lambda name: {*map(ord, characters[name])} if name in characters else drawn_by(name),
+        )
+        for cache in caches:
+            cache.cache_clear()
+
+    yield install
+    for cache in caches:
+        cache.cache_clear()
+
+
 @pytest.mark.parametrize("draw", DRAWINGS)
-def test_characters_of_no_font_and_formulas_are_harmless(draw, tmp_path):
-    figure = draw(["$x^2$", "\N{DOG FACE}"], ["_$\\frac"], [[0.5, 0.5]])
+def test_formulas_are_harmless(draw, tmp_path):
+    figure = draw(["$x^2$", "b"], ["_$\\frac"], [[0.5, 0.5]])
     save(figure, tmp_path / "drawing.png")
-    assert {"$x^2$", "□", "_$\\frac"} <= {*written(figure)}
+    assert {"$x^2$", "_$\\frac"} <= {*written(figure)}
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+def test_a_character_of_no_font_is_a_box_and_a_warning(draw, fonts, tmp_path):
+    fonts(Runes="ᚠ")
+    with pytest.warns(UserWarning, match=r"can draw 🐶 \(U\+1F436\): □ stands for it") as told:
+        figure = draw(["a 🐶🐶"], ["b"], [[1.0]])
+    assert len(told) == 1
+    save(figure, tmp_path / "drawing.png")  # itself without a warning
+    assert "a □□" in written(figure)
+
+
+def test_a_font_of_the_machine_draws_what_ours_lack(fonts):
+    fonts(Runes="ᚠ", Emoji="🐶x", Animals="🐶")
+    ours = style(12)["fontproperties"].get_family()
+    assert legible("x 🐶") == "x 🐶"
+    assert style(12)["fontproperties"].get_family() == [*ours, "Emoji"]
+
+
+def test_the_fonts_of_the_machine_are_asked_in_an_order():
+    families = text._installed()
+    assert "DejaVu Sans" in families
+    assert not [name for name in families if "Last Resort" in name]  # boxes for everything
+    chinese = [name for name in families if name.endswith(" SC")]
+    assert families[: len(chinese)] == chinese
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
+def test_an_svg_needs_no_font(draw, tmp_path):
+    save(draw(["<b>&", "שלום"], ["老鼠"], [[0.5, 0.5]]), tmp_path / "drawing.svg")
+    root = ElementTree.parse(tmp_path / "drawing.svg").getroot()
+    parts = [part.tag.rpartition("}")[2] for part in root.iter()]
+    assert "path" in parts and "text" not in parts
+
+
+def test_a_right_to_left_word_begins_on_the_right():
+    figure = Figure(figsize=(2, 2), dpi=100)
+    figure.text(0.3, 0.4, "\N{HEBREW LETTER LAMED}\N{HEBREW LETTER SHIN}", **style(60))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    rows, columns = np.nonzero(np.asarray(canvas.buffer_rgba())[..., 0] < 128)
+    assert columns[rows.argmin()] > columns.min() + 20  # lamed, the first, is the tall one
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
