@@ -1,5 +1,6 @@
 """What a translation model learns from: a mixture of corpora, drawn anew in each epoch."""
 
+import re
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -43,6 +44,8 @@ class DataConfig:
                 f"languages: files are in one language, got {len(self.languages)}: name the one"
             )
         for language in self.languages:
+            if not re.fullmatch(r"[\w-]+", language):
+                raise UserError(f"languages: {language!r} is no name: write one like 'es'")
             if not self.files and language not in LANGUAGES:
                 raise UserError(f"languages can't be {language!r}.{nearest(language, LANGUAGES)}")
 

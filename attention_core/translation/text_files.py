@@ -39,7 +39,8 @@ def lines(path: TextFile) -> list[str]:
     except UnicodeDecodeError as error:
         place = _place(path, data, error.start)
         raise UserError(f"{place}: this is not UTF-8 text: save the file as UTF-8") from error
-    return text.removesuffix("\n").split("\n")
+    end = "\n" if "\n" in text else "\r"
+    return text.removesuffix(end).split(end)
 
 
 def texts(path: str | Path, language: str) -> list[TextFile]:

@@ -169,6 +169,13 @@ def test_the_many_forms_of_no_text_are_told(tmp_path: Path) -> None:
             corpora.tsv(path, "de")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_end_as_on_any_system(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_bytes(f"One.\tEins.{end}Two.\tZwei.{end}".encode())
+    assert [pair.target for pair in corpora.tsv(path, "de")] == ["Eins.", "Zwei."]
+
+
 def test_a_byte_order_mark_is_dropped(tmp_path: Path) -> None:
     """It is no part of the first number of an export."""
     path = tmp_path / "a.tsv"
