@@ -51,6 +51,9 @@ class Learner(ABC):
     def save(self, directory: Path, metrics: dict[str, float]) -> None:
         """Write the model as a checkpoint."""
 
+    def finish(self, best: Path) -> None:  # noqa: B027 (most tasks have nothing to do)
+        """Called with the best checkpoint when training has ended, by one process."""
+
 
 def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: int) -> Path:
     """Train until the last epoch or until patience ends; the path of the best checkpoint.
@@ -97,6 +100,8 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
         loop.learn(interrupted)
         if config.average:
             loop.average()
+        if loop.accelerator.is_main_process:
+            learner.finish(loop.best)
     return loop.best
 
 

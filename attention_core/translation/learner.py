@@ -24,6 +24,8 @@ from attention_core.training import (
     pad,
 )
 from attention_core.translation import corpora
+from attention_core.translation.calibration import calibrated
+from attention_core.translation.confidence import CONFIDENCE
 from attention_core.translation.corpora import Pair
 from attention_core.translation.evaluation import bleu
 from attention_core.translation.mixture import Corpus, DataConfig, mixture, some
@@ -137,6 +139,24 @@ class TranslateLearner(Learner):
             },
             half=True,
         )
+
+    def finish(self, best: Path) -> None:
+        """Calibrates the confidence of the best checkpoint on the validation sentences."""
+        if (best / CONFIDENCE).exists():
+            return
+        held_out = [pair for pairs in self._validation.values() for pair in pairs]
+        frequencies = {
+            language: np.zeros(self.tokenizer.size, np.int64)
+            for language in self.tokenizer.languages
+        }
+        for corpus, _, encoded in self._corpora:
+            sources = chain.from_iterable(source for source, _ in encoded)
+            frequencies[corpus.pairs[0].language] += np.bincount(
+                np.fromiter(sources, np.int64), minlength=self.tokenizer.size
+            )
+        counts = {language: each.tolist() for language, each in frequencies.items()}
+        fitted = calibrated(Translator.load(best), held_out, counts)
+        (best / CONFIDENCE).write_bytes(fitted.to_bytes())
 
     def _frequencies(self) -> torch.Tensor:
         """How often each id is a target."""

@@ -19,6 +19,7 @@ from attention_core.recipe import from_dict
 from attention_core.search import Hypothesis, restricted
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
+from attention_core.translation.confidence import DOUBTFUL, Confidence, read_confidence
 from attention_core.translation.pieces import read_pieces
 from attention_core.translation.sentences import cut, sentences, without_end, written_out
 from attention_core.translation.stand_ins import STAND_INS, Held, held, restored
@@ -44,7 +45,13 @@ class Translation:
     tokens: list[str]
     looked: list[tuple[int, list[float]]]  # for each of ``tokens``: its weights on source tokens,
     # from that one on; those before and after are of other sentences
+    confidence: float | None = None  # the chrF, 0 to 1, that can be expected of it
     alternatives: tuple[Translation, ...] = ()  # the next best, best first
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the model is out of its depth; never where its confidence is not known."""
+        return self.confidence is not None and self.confidence < DOUBTFUL
 
     @property
     def alignment(self) -> list[list[float]]:
@@ -88,15 +95,17 @@ class Translator:
         pieces: Mapping[str, Sequence[int]],
         *,
         stand_ins: bool = False,
+        confidence: Confidence | None = None,
     ) -> None:
         """``pieces`` are the ids that each language is written with: it is given no others, so
         that a model of several languages keeps to one. ``stand_ins`` tells whether the model has
-        learnt to carry them over.
+        learnt to carry them over. Without ``confidence`` no translation has any.
         """
         self.model = model
         self.tokenizer = tokenizer
         self.search = search
         self.stand_ins = stand_ins
+        self.confidence = confidence
         self._allowed = {
             language: torch.isin(torch.arange(tokenizer.size), torch.tensor(ids))
             for language, ids in pieces.items()
@@ -125,8 +134,14 @@ class Translator:
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         pieces = read_pieces(saved, tokenizer)
-        stand_ins = bool(recipe.data.stand_ins)
-        return cls(model.eval(), tokenizer, recipe.search, pieces, stand_ins=stand_ins)
+        return cls(
+            model.eval(),
+            tokenizer,
+            recipe.search,
+            pieces,
+            stand_ins=bool(recipe.data.stand_ins),
+            confidence=read_confidence(saved, tokenizer),
+        )
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -217,6 +232,14 @@ class Translator:
             sources += said.sources
             words += said.words
             texts.append(said.text)
+        confidence = None
+        if self.confidence is not None:
+            each = [
+                self.confidence.expected(sentence.ids, hypothesis, language)
+                for sentence, hypothesis in zip(part, hypotheses, strict=True)
+            ]
+            sizes = [len(sentence.ids) for sentence in part]
+            confidence = sum(x * n for x, n in zip(each, sizes, strict=True)) / sum(sizes)
         log_probability = sum(h.log_probability for h in hypotheses)
         length = sum(len(h.tokens) for h in hypotheses)
         return Translation(
@@ -226,7 +249,12 @@ class Translator:
             source_tokens=sources,
             tokens=words,
             looked=looked,
+            confidence=confidence,
         )
+
+    def text(self, sentence: EncodedSentence, found: Hypothesis) -> str:
+        """What is said for a sentence of which search found that."""
+        return self._said(sentence, found).text
 
     def _said(self, sentence: EncodedSentence, hypothesis: Hypothesis) -> _Said:
         """What is shown of a sentence. A stand-in that the model left out is put at the end."""

@@ -1,0 +1,145 @@
+"""How good a translation is likely to be, told beforehand.
+
+A generalised linear model on what search knows of a sentence,
+
+    chrF(y) ≈ σ(a_l + Σ_k b_k (x_k - m_k) / d_k),
+
+with an intercept a_l for each target language, fitted to the sentence chrF that was measured on
+held-out text (glass-box quality estimation: Fomicheva et al. 2020, §3). Its inputs x: the mean and
+the lowest log-probability of a token, how rare the source's tokens are in the training text of
+that language, in the mean and at most, and the length.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attention_core.checkpoint import Checkpoint
+from attention_core.errors import UserError
+from attention_core.search import Hypothesis
+from attention_core.tokenizer import Tokenizer
+
+CONFIDENCE = "confidence.json"  # its file in a checkpoint
+DOUBTFUL = 0.4  # chrF under which a translation is seldom of use
+INPUTS = 5
+
+RIDGE = 1e-4
+_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """The fitted model, and how often each piece is in the sources into each language.
+
+    >>> model = Confidence([0.0] * 5, [1.0] * 5, [1.0] + [0.0] * 4, {"de": 0.0}, {"de": [1, 2]})
+    >>> found = Hypothesis([5, 2], [-0.5, -0.5], score=-0.5, weights=None, finished=True)
+    >>> round(model.expected([0, 1], found, "de"), 3)  # 1 / (1 + e^0.5)
+    0.378
+    """
+
+    means: list[float]  # m, of the five inputs
+    deviations: list[float]  # d
+    slopes: list[float]  # b
+    intercepts: dict[str, float]  # a, by language
+    frequencies: dict[str, list[int]]  # of each id, by language
+
+    def expected(self, source: Sequence[int], found: Hypothesis, language: str) -> float:
+        """The sentence chrF, from 0 to 1, that a translation of ``source`` can be expected to have.
+
+        Raises UserError for a language that it was not fitted for.
+        """
+        if language not in self.intercepts:
+            raise UserError(f"the confidence was not fitted for {language!r}: calibrate it again")
+        given = inputs(source, found, self.frequencies[language])
+        scaled = zip(given, self.means, self.deviations, self.slopes, strict=True)
+        gain = self.intercepts[language] + sum(b * (x - m) / d for x, m, d, b in scaled)
+        return 1 / (1 + math.exp(-gain))
+
+    def to_bytes(self) -> bytes:
+        """As a JSON file."""
+        return json.dumps(asdict(self)).encode()
+
+
+def read_confidence(checkpoint: Checkpoint, tokenizer: Tokenizer) -> Confidence | None:
+    """That of a checkpoint, if it was calibrated.
+
+    Raises UserError where it is damaged, or not of the checkpoint's tokenizer.
+
+    >>> from attention_core.checkpoint import read
+    >>> from attention_core.translation import TASK
+    >>> saved = read(TASK.shipped)
+    >>> model = read_confidence(saved, Tokenizer.load(saved.path / "tokenizer.model"))
+    """
+    path = checkpoint.path / CONFIDENCE
+    if not path.exists():
+        return None
+    try:
+        found = Confidence(**json.loads(checkpoint.file(CONFIDENCE)))
+        sizes = [len(x) for x in (found.means, found.deviations, found.slopes)]
+        fits = sizes == [INPUTS] * 3 and set(found.intercepts) == set(found.frequencies)
+        fits &= all(len(each) == tokenizer.size for each in found.frequencies.values())
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error}): remove it") from None
+    if not fits:
+        raise UserError(f"{path} is not of this checkpoint: calibrate it again")
+    return found
+
+
+def inputs(source: Sequence[int], found: Hypothesis, frequencies: Sequence[int]) -> list[float]:
+    """The five inputs x of a sentence; ``frequencies`` are those of its language."""
+    total = sum(frequencies) + len(frequencies)
+    rarity = [math.log(total / (frequencies[i] + 1)) for i in source]
+    gains = found.log_probabilities
+    return [
+        sum(gains) / len(gains),
+        min(gains),
+        sum(rarity) / len(rarity),
+        max(rarity),
+        math.log(len(source)),
+    ]
+
+
+def fit(
+    given: Sequence[Sequence[float]],
+    measured: Sequence[float],
+    languages: Sequence[str],
+    frequencies: Mapping[str, list[int]],
+) -> Confidence:
+    """The model of least squared error on sentences of that input, quality (0 to 1) and language.
+
+    >>> given = [[-float(n), -float(n), 1, 1, 1] for n in range(4)]
+    >>> model = fit(given, [0.9, 0.7, 0.4, 0.2], ["de"] * 4, {"de": [1]})
+    >>> model.slopes[0] > 0
+    True
+    """
+    table = np.asarray(given, np.float64)
+    means, deviations = table.mean(0), table.std(0) + 1e-6
+    names = sorted(set(languages))
+    features = torch.from_numpy((table - means) / deviations)
+    which = torch.tensor([names.index(language) for language in languages])
+    quality = torch.tensor(measured, dtype=torch.float64)
+    weights = torch.zeros(table.shape[1] + len(names), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=_STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        slopes, intercepts = weights.split([table.shape[1], len(names)])
+        error = torch.sigmoid(features @ slopes + intercepts[which]) - quality
+        total: Tensor = error.square().mean() + RIDGE * slopes.square().sum()
+        total.backward()
+        return total
+
+    optimizer.step(loss)
+    slopes, intercepts = weights.detach().split([table.shape[1], len(names)])
+    return Confidence(
+        means.tolist(),
+        deviations.tolist(),
+        slopes.tolist(),
+        dict(zip(names, intercepts.tolist(), strict=True)),
+        dict(frequencies),
+    )
