@@ -14,7 +14,7 @@ from attention_core.translation.evaluation import bleu
 from attention_core.translation.predictor import Translator
 
 BEAMS = (5, 10)
-LENGTH_PENALTIES = (0.6, 0.8, 1.0, 1.2)
+LENGTH_PENALTIES = (0.6, 0.8, 1.0, 1.2, 1.4)
 
 
 def decode(run: Path, data: str) -> None:

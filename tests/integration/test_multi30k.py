@@ -5,16 +5,18 @@ import json
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 from sacrebleu.metrics import BLEU
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from attention_core.training import SearchConfig
 from attention_core.translation import corpora
 from scripts.benchmark import __main__ as command
 from scripts.benchmark import report, systems
-from scripts.benchmark.decoding import Ranked, Translator, outputs, translate
+from scripts.benchmark.decoding import Ranked, Translator, choose, outputs, translate
 from scripts.benchmark.scoring import Difference, Score, difference
 from scripts.benchmark.systems import SYSTEMS, recipe_of
 
@@ -31,6 +33,15 @@ SMALL = [
     "training.validate_every=20",
     "search.max_length=20",
 ]
+
+
+REFERENCES = [f"Ein Hund läuft am Strand {n} mal im Kreis herum." for n in range(60)]
+
+
+def spoiled(share: int) -> list[str]:
+    return [
+        t.replace("Hund läuft", "Esel geht") if n % share else t for n, t in enumerate(REFERENCES)
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +79,13 @@ def test_every_run_is_scored_on_every_set(done):
         for seed in "12"
         for part in ("val", "test_2016_flickr", "test_2017_flickr")
     ]
+    baseline = {(row["seed"], row["part"]): float(row["bleu"]) for row in rows[:6]}
     for row in rows:
         assert float(row["low"]) <= float(row["high"])
         assert (row["gain"] == "") == (row["p_value"] == "") == (row["system"] == "base")
+        if row["gain"]:
+            gain = float(row["bleu"]) - baseline[row["seed"], row["part"]]
+            assert float(row["gain"]) == pytest.approx(gain, abs=0.011)
 
 
 def test_the_page_has_rows_for_what_there_is(done):
@@ -94,6 +109,20 @@ def test_what_was_chosen_on_val_is_what_was_decoded_with(done, data):
         assert outputs(done / "runs/multi30k/base-1", part, "de") == translate(translator, pairs)
 
 
+def test_the_best_search_on_val_is_chosen():
+    class Translates:
+        search = SearchConfig(max_length=33)
+
+        def translate(self, texts, to):
+            best = (self.search.beam, self.search.length_penalty) == (10, 0.8)
+            return [SimpleNamespace(text=text if best else text[:20]) for text in texts]
+
+    translator = Translates()
+    chosen = choose(translator, [corpora.Pair(text, text, "de") for text in REFERENCES])
+    assert chosen == {"beam": 10, "length_penalty": 0.8, "bleu": pytest.approx(100)}
+    assert translator.search == SearchConfig(max_length=33, beam=10, length_penalty=0.8)
+
+
 def test_ranking_anew_is_searching_anew(done, data):
     pairs = corpora.multi30k(data, "train", "de")
     ranked, searched = (
@@ -113,7 +142,10 @@ def test_nothing_is_made_twice(done, benchmark, monkeypatch):
     paths = sorted(done.rglob("*.safetensors")) + sorted(done.rglob("*.txt"))
     before = [path.stat().st_mtime_ns for path in paths]
     page = (done / "docs" / "multi30k.md").read_text("utf-8")
+    seconds = done / "runs/multi30k/luong-1/seconds"
+    taken = float(seconds.read_text())
     assert benchmark("--system", "luong", "--seed", "1").exit_code == 0
+    assert 0.1 < taken <= float(seconds.read_text()) < taken + 1
     assert [path.stat().st_mtime_ns for path in paths] == before
     monkeypatch.setattr(command, "make", None)
     assert benchmark("--report-only").exit_code == 0
@@ -161,15 +193,6 @@ def _flat(tree: dict, prefix: str = "") -> dict:
             _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
         )
     return flat
-
-
-REFERENCES = [f"Ein Hund läuft am Strand {n} mal im Kreis herum." for n in range(60)]
-
-
-def spoiled(share: int) -> list[str]:
-    return [
-        t.replace("Hund läuft", "Esel geht") if n % share else t for n, t in enumerate(REFERENCES)
-    ]
 
 
 def test_no_difference_is_no_difference():

@@ -48,7 +48,8 @@ def test_case_quotes_and_spaces_before_punctuation_make_no_difference():
 
 
 def test_nothing_is_smoothed():
-    assert lc_tok_bleu(["Ein Hund."], [["Ein Hund."]], "de") == 0.0  # it has no four words
+    hypothesis, reference = "Ein Hund rennt am Strand.", "Ein Hund läuft am Strand."
+    assert lc_tok_bleu([hypothesis], [[reference]], "de") == 0  # no four words are the same
 
 
 def test_a_missing_reference_is_left_out():
