@@ -83,6 +83,8 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
         if not own:
             raise UserError(f"{', '.join(files)}: no pair for {split}: more lines are needed")
         tests = {f"own {split} {language}": own}
+    elif learned.get("into_english"):
+        tests = test_sets(data, split, learned["languages"], into_english=True)
     else:
         tests = test_sets(data, split, translator.languages)
     for name, pairs in tests.items():
@@ -101,19 +103,26 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
     return report
 
 
-def test_sets(data: Path, split: str, languages: Sequence[str]) -> dict[str, list[corpora.Pair]]:
-    """Every evaluation set of a split, by name.
+def test_sets(
+    data: Path, split: str, languages: Sequence[str], *, into_english: bool = False
+) -> dict[str, list[corpora.Pair]]:
+    """Every evaluation set of a split, by name: English into the languages, or out of them.
 
     >>> test_sets(Path("data"), "test", ["es"])  # a language that no corpus is in
     {}
     """
     found = {}
     for language in languages:
+        pair = f"{language}-en" if into_english else f"en-{language}"
         for part in corpora.MULTI30K.get(language, ()):
             if part.startswith(split):
-                found[f"multi30k {part} en-{language}"] = corpora.multi30k(data, part, language)
+                found[f"multi30k {part} {pair}"] = corpora.multi30k(
+                    data, part, language, into_english=into_english
+                )
         if language in corpora.TATOEBA:
-            found[f"tatoeba {split} en-{language}"] = corpora.tatoeba(data, split, language)
+            found[f"tatoeba {split} {pair}"] = corpora.tatoeba(
+                data, split, language, into_english=into_english
+            )
     return found
 
 
