@@ -1,4 +1,4 @@
-"""Drawings of where a model looked, as matplotlib figures without any pyplot state."""
+"""Drawings of where a model looked: matplotlib figures without any pyplot state, and HTML."""
 
 from importlib.util import find_spec
 
@@ -10,5 +10,6 @@ if find_spec("matplotlib") is None:
 from attention_core.plots.arcs import alignment_arcs
 from attention_core.plots.files import save
 from attention_core.plots.heatmap import alignment_heatmap
+from attention_core.plots.interactive import alignment_html
 
-__all__ = ["alignment_arcs", "alignment_heatmap", "save"]
+__all__ = ["alignment_arcs", "alignment_heatmap", "alignment_html", "save"]

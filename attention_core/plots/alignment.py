@@ -42,12 +42,3 @@ def spread(words: int, lines: int) -> list[float]:
     [1.0, 3.0]
     """
     return [(index + 0.5) * lines / words for index in range(words)]
-
-
-def darkness(weight: float) -> float:
-    """How opaque an arc of `weight` is: ¼ for the faintest, 0.9 for weight 1.
-
-    >>> darkness(1.0)
-    0.9
-    """
-    return 0.25 + 0.65 * min(weight, 1.0)

@@ -7,7 +7,7 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as Curve
 from numpy.typing import ArrayLike
 
-from attention_core.plots.alignment import FAINTEST, checked, darkness, spread
+from attention_core.plots.alignment import FAINTEST, checked, spread
 from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, legible, style, width, write_title
 
 LINE = 0.34
@@ -73,7 +73,7 @@ def alignment_arcs(
                         fill=False,
                         edgecolor=INK,
                         linewidth=THICKEST * line / LINE * weight,
-                        alpha=darkness(weight),
+                        alpha=0.25 + 0.65 * min(weight, 1.0),
                     )
                 )
 
