@@ -150,8 +150,10 @@ def find_checkpoint(name: str) -> Path:
     return shipped
 
 
-def check_drawing(path: Path) -> None:
+def check_drawing(path: Path, *others: str) -> None:
     """Whether a drawing could go to ``path``, for a command to ask before it works.
+
+    ``others`` are suffixes that the command draws besides those of pictures.
 
     Raises UserError for a suffix that can't be drawn or a folder that doesn't exist.
 
@@ -161,8 +163,9 @@ def check_drawing(path: Path) -> None:
     """
     from attention_core.plots.files import FORMATS
 
-    if path.suffix.lower() not in FORMATS:
-        raise UserError(f"can't draw {path}: choose a name that ends in {' or '.join(FORMATS)}")
+    formats = [*FORMATS, *others]
+    if path.suffix.lower() not in formats:
+        raise UserError(f"can't draw {path}: choose a name that ends in {' or '.join(formats)}")
     if not os.path.isdir(path.parent):
         raise UserError(f"can't draw {path}: there is no folder {path.parent}; make it first")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,8 +36,9 @@ BATCH = 64  # lines of standard input at a time
     "--alignment",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Draw which words each word was read from (.png, .svg, .pdf).",
+    help="Draw which words each word was read from (.png, .svg, .pdf; .html to point at).",
 )
+@click.option("--arcs", is_flag=True, help="Draw it as arcs instead of a heat map.")
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
 def translate(
     text: str | None,
@@ -45,6 +47,7 @@ def translate(
     nbest: int,
     as_json: bool,
     alignment: Path | None,
+    arcs: bool,
     checkpoint: str | None,
 ) -> None:
     """Translate English TEXT, or each line of standard input.
@@ -52,6 +55,7 @@ def translate(
     \b
       attention-core translate "A dog runs on the beach." --to de
       attention-core translate "Hello." --to zh --json --alignment hello.png
+      attention-core translate "Hello." --to fr --alignment hello.svg --arcs
       attention-core translate --to fr < english.txt > french.txt
     """
     if text is None and (sys.stdin is None or sys.stdin.isatty()):
@@ -59,7 +63,9 @@ def translate(
     if alignment is not None:
         if text is None:
             raise click.UsageError("--alignment draws one TEXT, not standard input")
-        check_drawing(alignment)
+        check_drawing(alignment, ".html")
+    elif arcs:
+        raise click.UsageError("--arcs is a way to draw: give the FILE by --alignment")
     from attention_core.translation.predictor import Translator, shipped
 
     translator = Translator.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
@@ -69,7 +75,7 @@ def translate(
     (found,) = translator.translate([text], to=language, beam=beam, nbest=nbest)
     _print(found, language, nbest, as_json)
     if alignment is not None:
-        _draw(found, alignment)
+        _draw(found, alignment, arcs)
 
 
 def _serve_lines(
@@ -123,12 +129,15 @@ def _print(best: Translation, language: str, nbest: int, as_json: bool) -> None:
     click.echo(json.dumps(entry, ensure_ascii=False))
 
 
-def _draw(translation: Translation, path: Path) -> None:
-    from attention_core.plots import alignment_heatmap, save
+def _draw(translation: Translation, path: Path, arcs: bool) -> None:
+    from attention_core.plots import alignment_arcs, alignment_heatmap, alignment_html, save
 
     if not translation.alignment:
         raise UserError("there is no attention to draw: the model has none, or says nothing")
-    save(
-        alignment_heatmap(translation.source_tokens, translation.tokens, translation.alignment),
-        path,
-    )
+    page = path.suffix.lower() == ".html"
+    draw = alignment_html if page else alignment_arcs if arcs else alignment_heatmap
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", UserWarning)
+        save(draw(translation.source_tokens, translation.tokens, translation.alignment), path)
+    for problem in dict.fromkeys(str(warning.message) for warning in told):
+        click.echo(f"warning: {problem}", err=True)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from attention_core.checkpoint import read
 from attention_core.errors import UserError
-from attention_core.plots import alignment_heatmap
+from attention_core.plots import alignment_heatmap, alignment_html
 from attention_core.translation import TASK
 from attention_core.translation.predictor import Translation, shipped
 
@@ -30,10 +30,11 @@ EXAMPLES = [
 ]
 
 
-def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any]], Any]:
+def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any]], str, Any]:
     """English text into one of zh, fr, de, cs: translation, alternatives with scores, alignment.
 
-    The score is the mean log-probability of a token; ``beam`` is the width of the search.
+    The score is the mean log-probability of a token; ``beam`` is the width of the search. The
+    alignment comes as HTML to point at, and as a heat map.
     """
     if len(text) > LONGEST:
         raise gr.Error(
@@ -46,14 +47,14 @@ def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     ranked = [[found.text, round(found.score, 2)] for found in (best, *best.alternatives)]
-    return best.text, ranked, _drawn(best) if best.alignment else None
+    return best.text, ranked, *(_drawn(best) if best.alignment else ("", None))
 
 
-def _drawn(best: Translation) -> Image.Image:
-    figure = alignment_heatmap(best.source_tokens, best.tokens, best.alignment, title=LOOKED)
+def _drawn(best: Translation) -> tuple[str, Image.Image]:
+    alignment = (best.source_tokens, best.tokens, best.alignment)
     png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=100)
-    return Image.open(png)
+    alignment_heatmap(*alignment, title=LOOKED).savefig(png, format="png", dpi=100)
+    return alignment_html(*alignment, title=LOOKED), Image.open(png)
 
 
 def tab() -> None:
@@ -75,13 +76,17 @@ def tab() -> None:
                 beam = gr.Slider(1, 20, value=5, step=1, label="Beam width")
         with gr.Column():
             translation = gr.Textbox(label="Translation", buttons=["copy"])
-            alignment = gr.Image(
-                label=LOOKED,
-                show_label=False,
-                format="png",
-                interactive=False,
-                buttons=["download", "fullscreen"],
+            alignment = gr.HTML(
+                label=LOOKED, max_height=720, js_on_load=None, apply_default_css=False
             )
+            with gr.Accordion("As a heat map", open=False):
+                heatmap = gr.Image(
+                    label="Heat map",
+                    show_label=False,
+                    format="png",
+                    interactive=False,
+                    buttons=["download", "fullscreen"],
+                )
             alternatives = gr.Dataframe(
                 headers=["translation", "score"],
                 column_widths=["75%", "25%"],
@@ -90,7 +95,8 @@ def tab() -> None:
                 interactive=False,
                 buttons=[],
             )
-    inputs, outputs = [text, language, beam], [translation, alternatives, alignment]
+    inputs = [text, language, beam]
+    outputs = [translation, alternatives, alignment, heatmap]
     gr.on([button.click, text.submit], translate, inputs, outputs, api_name="translate")
     with examples:
         gr.Examples(

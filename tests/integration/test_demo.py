@@ -41,6 +41,7 @@ def loads(trained):
             patch.setattr(load_task(task), "shipped", trained(task) / "best")
         for predictor in (caption_predictor, translate_predictor):
             predictor._load.cache_clear()
+        counts.clear()  # of what training itself loads
         yield counts
         for predictor in (caption_predictor, translate_predictor):
             predictor._load.cache_clear()
@@ -87,7 +88,7 @@ def test_the_api_names_its_inputs_and_outputs(client):
         ),
         "/translate": (
             ["text", "language", "beam"],
-            ["Translation", "Alternatives", "Where the model looked for each word"],
+            ["Translation", "Alternatives", "Where the model looked for each word", "Heat map"],
         ),
     }
     for name, (inputs, outputs) in expected.items():
@@ -111,9 +112,11 @@ def test_caption(client, red):
 
 
 def test_translate(client):
-    text, table, drawing = client.predict("3 dogs play.", "zh", 3, api_name="/translate")
+    answer = client.predict("3 <b>dogs</b> play.", "zh", 3, api_name="/translate")
+    text, table, alignment, drawing = answer
     assert table["headers"] == ["translation", "score"]
     assert len(table["data"]) == 3 and table["data"][0][0] == text
+    assert "<bdi>play.</bdi>" in alignment and "<b>" not in alignment
     with Image.open(drawing) as image:
         assert image.format == "PNG" and min(image.size) > 100
 

@@ -174,19 +174,38 @@ def test_a_bad_number(translate, arguments):
     assert f"Invalid value for '{arguments[0]}'" in result.stderr
 
 
-@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
-def test_the_alignment_is_drawn(translate, tmp_path, suffix):
+@pytest.mark.parametrize("arcs", [[], ["--arcs"]], ids=["heat map", "arcs"])
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf", ".html"])
+def test_the_alignment_is_drawn(translate, tmp_path, suffix, arcs):
     path = tmp_path / f"alignment{suffix}"
-    result = translate(HELLO, "--alignment", path, to="zh")
+    result = translate(HELLO, "--alignment", path, *arcs, to="zh")
     assert (result.exit_code, result.stderr) == (0, "")
     assert path.stat().st_size > 1000
+    if suffix == ".svg":  # the cells of a heat map are a picture within
+        assert ("<image" in path.read_text()) is not bool(arcs)
+    if suffix == ".html":
+        assert "<bdi>snow.</bdi>" in path.read_text(encoding="utf-8")
+
+
+def test_arcs_need_a_file(translate):
+    result = translate(HELLO, "--arcs")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--arcs is a way to draw: give the FILE by --alignment" in result.stderr
+
+
+def test_a_character_that_cannot_be_drawn_is_told_once(translate, tmp_path):
+    result = translate("\U0010fffd dogs \U0010fffd.", "--alignment", tmp_path / "a.png")
+    assert result.exit_code == 0
+    (warning,) = result.stderr.splitlines()
+    assert warning.startswith("warning: no font of this machine can draw ")
+    assert warning.endswith(" (U+10FFFD): □ stands for it")
 
 
 @pytest.mark.parametrize(
     ("place", "problem"),
     [
         ("none/a.png", "there is no folder"),
-        ("a.xyz", "ends in .pdf or .png or .svg"),
+        ("a.xyz", "ends in .pdf or .png or .svg or .html"),
         ("a", "ends"),
     ],
 )
