@@ -45,6 +45,7 @@ def sentences(text: str) -> list[str]:
                 f"the text holds the control character U+{ord(character):04X} at position"
                 f" {position}: remove it"
             )
+    text = text.replace("▁", " ")  # as the tokenizer reads it
     found = [part for part in map(clean, _END.split(text)) if part]
     if not found:
         raise UserError("the text is empty: type a sentence")

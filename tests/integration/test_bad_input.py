@@ -109,6 +109,7 @@ def test_much_without_a_space_is_cut_and_nothing_lost(letters):
     [
         ("", "the text is empty"),
         ("\u200b\u200e", "the text is empty"),
+        ("▁ ▁", "the text is empty"),  # the tokenizer's own mark of a space
         ("a\0b", "control character U+0000 at position 2"),
         ("\ud83d", "not UTF-8 at position 1"),
     ],
