@@ -18,6 +18,7 @@ from attention_core.training import (
     Recipe,
     SearchConfig,
     SelfCritical,
+    SelfCriticalConfig,
     TeacherForcing,
     bucketed,
     pad,
@@ -29,13 +30,6 @@ from captioner.metrics import quick_metrics
 from captioner.model import EncoderConfig, ModelConfig, build_model
 from captioner.predictor import Captioner
 from captioner.reward import CiderReward
-
-OF_TEACHER_FORCING = (
-    "label_smoothing",
-    "doubly_stochastic",
-    "scheduled_sampling",
-    "sampled_softmax",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,12 +43,10 @@ class DataConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelfCriticalConfig:
-    """Go on from a checkpoint, with CIDEr-D of so many sampled captions as the reward."""
+class CiderConfig(SelfCriticalConfig):
+    """Go on from a checkpoint, with CIDEr-D of sampled captions as the reward."""
 
     start: str  # a checkpoint whose model, tokenizer and language are those of the recipe
-    samples: int = field(default=5, metadata={"min": 2})
-    cross_entropy: float = field(default=0.0, metadata={"min": 0.0})  # its weight beside the reward
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +57,7 @@ class CaptionRecipe(Recipe):
     encoder: EncoderConfig = EncoderConfig()
     model: ModelConfig = ModelConfig()
     search: SearchConfig = SearchConfig(max_length=40)
-    self_critical: SelfCriticalConfig | None = None
+    self_critical: CiderConfig | None = None
 
     def __post_init__(self) -> None:
         if self.self_critical is None:
@@ -74,12 +66,7 @@ class CaptionRecipe(Recipe):
             raise UserError(
                 "self_critical: train one language at a time, as CIDEr counts its words"
             )
-        idle = [name for name in OF_TEACHER_FORCING if getattr(self.training, name)]
-        if idle:
-            raise UserError(
-                f"self_critical: training.{idle[0]} is of teacher forcing and would do nothing"
-                " here: leave it out"
-            )
+        self.self_critical.check(self.training)
 
 
 class CaptionLearner(Learner):

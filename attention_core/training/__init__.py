@@ -5,6 +5,7 @@ from attention_core.training.config import (
     Recipe,
     ScheduledSampling,
     SearchConfig,
+    SelfCriticalConfig,
     TrainingConfig,
 )
 from attention_core.training.loop import Learner, train
@@ -21,6 +22,7 @@ __all__ = [
     "ScheduledSampling",
     "SearchConfig",
     "SelfCritical",
+    "SelfCriticalConfig",
     "TeacherForcing",
     "TrainingConfig",
     "bucketed",

@@ -19,6 +19,13 @@ from attention_core.search import (
 )
 from attention_core.search.beam import Stop
 
+OF_TEACHER_FORCING = (
+    "label_smoothing",
+    "doubly_stochastic",
+    "scheduled_sampling",
+    "sampled_softmax",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduledSampling:
@@ -110,6 +117,27 @@ class TrainingConfig:
             raise UserError(
                 "label_smoothing: it needs all words, and sampled_softmax only some: drop one"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfCriticalConfig:
+    """How to go on from a trained model with the task's metric of sampled outputs as the reward.
+
+    >>> SelfCriticalConfig(samples=3).cross_entropy
+    0.0
+    """
+
+    samples: int = field(default=5, metadata={"min": 2})  # of each source
+    cross_entropy: float = field(default=0.0, metadata={"min": 0.0})  # its weight beside the reward
+
+    def check(self, training: TrainingConfig) -> None:
+        """Raises UserError for settings of teacher forcing, which would do nothing."""
+        for name in OF_TEACHER_FORCING:
+            if getattr(training, name):
+                raise UserError(
+                    f"self_critical: training.{name} is of teacher forcing and would do nothing"
+                    " here: leave it out"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

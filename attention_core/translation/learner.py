@@ -17,8 +17,11 @@ from attention_core.tokenizer import Tokenizer
 from attention_core.training import (
     Batch,
     Learner,
+    Objective,
     Recipe,
     SearchConfig,
+    SelfCritical,
+    SelfCriticalConfig,
     TeacherForcing,
     bucketed,
     pad,
@@ -32,6 +35,7 @@ from attention_core.translation.mixture import Corpus, DataConfig, mixture, some
 from attention_core.translation.model import ModelConfig, build_model
 from attention_core.translation.pieces import PIECES, pieces_of
 from attention_core.translation.predictor import Translator
+from attention_core.translation.reward import BleuReward
 from attention_core.translation.stand_ins import replaced
 
 MOST_FOR_TOKENIZER = 60_000  # pairs of each corpus, so that none outweighs the others
@@ -52,6 +56,14 @@ class TranslateRecipe(Recipe):
     model: ModelConfig = ModelConfig()
     search: SearchConfig = SearchConfig(max_length=400)
     start: str | None = None  # a checkpoint to go on from, with its tokenizer
+    self_critical: SelfCriticalConfig | None = None  # from there, with BLEU as the reward
+
+    def __post_init__(self) -> None:
+        if self.self_critical is None:
+            return
+        if self.start is None:
+            raise UserError("self_critical: name the trained model that it goes on from as start")
+        self.self_critical.check(self.training)
 
 
 class TranslateLearner(Learner):
@@ -82,9 +94,7 @@ class TranslateLearner(Learner):
             self.model.decoder.adaptive.rank_by(frequencies)
         if recipe.start:
             checkpoint.load_into(self.model, checkpoint.read(recipe.start))
-        self.objective = TeacherForcing.of(
-            recipe.training, self.model, pad=self.tokenizer.pad, frequencies=frequencies
-        )
+        self.objective = self._objective(frequencies)
 
     def batches(self, epoch: int) -> Sequence[list[Ids]]:
         seed = self.recipe.seed * 1000 + epoch
@@ -94,7 +104,7 @@ class TranslateLearner(Learner):
             taken = generator.permutation(len(encoded))[: corpus.drawn]
             if corpus.short:
                 short = [i for i, (source, _) in enumerate(encoded) if len(source) <= corpus.short]
-                taken = np.union1d(taken, short)
+                taken = np.union1d(taken, np.array(short, np.int64))
             if self._varies:
                 pairs += self._varied([raw[i] for i in taken], generator)
             else:
@@ -158,6 +168,22 @@ class TranslateLearner(Learner):
         fitted = calibrated(Translator.load(best), held_out, counts)
         (best / CONFIDENCE).write_bytes(fitted.to_bytes())
 
+    def _objective(self, frequencies: torch.Tensor) -> Objective:
+        recipe, critical = self.recipe, self.recipe.self_critical
+        if critical is None:
+            return TeacherForcing.of(
+                recipe.training, self.model, pad=self.tokenizer.pad, frequencies=frequencies
+            )
+        return SelfCritical(
+            self.model,
+            BleuReward(self.tokenizer),
+            samples=critical.samples,
+            max_length=recipe.data.longest,
+            end=self.tokenizer.eos,
+            pad=self.tokenizer.pad,
+            cross_entropy=critical.cross_entropy,
+        )
+
     def _frequencies(self) -> torch.Tensor:
         """How often each id is a target."""
         targets = chain.from_iterable(target[1:] for _, target in self._pairs())
@@ -204,7 +230,7 @@ class TranslateLearner(Learner):
                 pair for corpus in read for pair in some(corpus.pairs, MOST_FOR_TOKENIZER)
             ),
             vocabulary=data.vocabulary,
-            languages=data.languages,
+            languages=data.targets,
             character_coverage=0.9999,  # rare Chinese characters as themselves, not as bytes
         )
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -267,10 +293,14 @@ def collate(pairs: Sequence[Ids], tokenizer: Tokenizer) -> Batch:
 def _card(recipe: TranslateRecipe, metrics: dict[str, float]) -> str:
     table = "\n".join(f"| {name} | {value:.1f} |" for name, value in metrics.items())
     data = recipe.data
-    source = "English" if not data.files else "The source language"
-    learned = "Tatoeba (CC BY 2.0 FR) and Multi30k" if data.tatoeba else "Multi30k"
-    origin = ", ".join(data.files) if data.files else f"{learned}\n(research use)"
-    return f"""# {source} into {", ".join(data.languages)}
+    named = ", ".join(data.languages)
+    if data.files:
+        title, origin = f"The source language into {named}", ", ".join(data.files)
+    else:
+        title = f"Out of {named} into English" if data.into_english else f"English into {named}"
+        learned = "Tatoeba (CC BY 2.0 FR) and Multi30k" if data.tatoeba else "Multi30k"
+        origin = f"{learned}\n(research use)"
+    return f"""# {title}
 
 A recurrent model with attention (preset `{recipe.model.preset}`), trained on {origin},
 seed {recipe.seed}.

@@ -29,6 +29,7 @@ class DataConfig:
     files: tuple[str, ...] = ()  # one's own text, instead of the corpora under ``root``
     swap: bool = False  # of these: the translation is the first file or column
     languages: tuple[str, ...] = LANGUAGES
+    into_english: bool = False  # out of the languages, rather than into them
     multi30k: int = field(default=29_000, metadata={"min": 0})
     tatoeba: int = field(default=0, metadata={"min": 0})
     short: int = field(default=0, metadata={"min": 0})  # tokens of the English side
@@ -43,11 +44,18 @@ class DataConfig:
             raise UserError(
                 f"languages: files are in one language, got {len(self.languages)}: name the one"
             )
+        if self.files and self.into_english:
+            raise UserError("into_english: it is of the corpora under root; for files, set swap")
         for language in self.languages:
             if not re.fullmatch(r"[\w-]+", language):
                 raise UserError(f"languages: {language!r} is no name: write one like 'es'")
             if not self.files and language not in LANGUAGES:
                 raise UserError(f"languages can't be {language!r}.{nearest(language, LANGUAGES)}")
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The languages that are translated into."""
+        return ("en",) if self.into_english else self.languages
 
 
 class Corpus(NamedTuple):
@@ -85,7 +93,7 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
         captions = [
             Corpus(
                 f"multi30k_{language}",
-                corpora.multi30k(data.root, split, language),
+                corpora.multi30k(data.root, split, language, into_english=data.into_english),
                 data.multi30k,
                 0,
             )
@@ -95,7 +103,7 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
         everyday = [
             Corpus(
                 f"tatoeba_{language}",
-                corpora.tatoeba(data.root, split, language),
+                corpora.tatoeba(data.root, split, language, into_english=data.into_english),
                 data.tatoeba,
                 data.short,
             )

@@ -8,7 +8,7 @@ from attention_core.training import bucketed
 from attention_core.translation.corpora import Pair
 from attention_core.translation.learner import Ids, TranslateLearner
 
-LONGEST = 90  # tokens of a joined source or target
+LONGEST = 130  # tokens of a joined source or target
 
 
 class JoiningLearner(TranslateLearner):

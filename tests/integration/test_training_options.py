@@ -8,10 +8,12 @@ import sys
 import time
 
 import pytest
+import torch
 from conftest import attention_core
 
 from attention_core import checkpoint
 from attention_core.tokenizer import Tokenizer
+from attention_core.translation.predictor import Translator
 
 
 def run(recipe, folder, *overrides, task="translate"):
@@ -33,15 +35,55 @@ def log_of(out):
         ["training.sampled_softmax=60"],
         ["training.scheduled_sampling={decay='inverse_sigmoid', k=5}"],
         ["training.schedule=plateau", "training.plateau=1", "training.accumulate=2"],
+        ["data.bpe_dropout=0.1", "data.stand_ins=0.3"],
+        ["data.into_english=true"],
     ],
 )
 def test_it_learns_with_each(recipe, tmp_path, overrides):
     log = run(recipe, tmp_path, "training.epochs=6", *overrides)
     assert log[-1]["train_loss"] < 0.9 * log[0]["train_loss"]
-    served = attention_core(
-        "translate", "3 dogs play.", "--to", "de", "--checkpoint", tmp_path / "run" / "best"
-    )
-    assert (served.exit_code, served.stderr) == (0, "")
+    language = "en" if "data.into_english=true" in overrides else "de"
+    best = tmp_path / "run" / "best"
+    served = attention_core("translate", "3 ☃ 4.", "--to", language, "--checkpoint", best, "--json")
+    assert served.exit_code == 0
+    (found,) = map(json.loads, served.stdout.splitlines())
+    if "data.stand_ins=0.3" in overrides:
+        assert "☃" in found["source_tokens"] and "☃" in found["translation"]
+
+
+def test_what_varies_is_the_same_when_a_run_is_gone_on_with(recipe, tmp_path):
+    varied = ["data.bpe_dropout=0.2", "data.stand_ins=0.5"]
+    at_once, in_two = tmp_path / "once", tmp_path / "twice"
+    at_once.mkdir(), in_two.mkdir()
+    run(recipe, at_once, *varied, "training.epochs=3", "training.schedule=constant")
+    run(recipe, in_two, *varied, "training.epochs=1", "training.schedule=constant")
+    run(recipe, in_two, *varied, "training.epochs=3", "training.schedule=constant")
+    last = [checkpoint.read(folder / "run" / "best").weights() for folder in (at_once, in_two)]
+    assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_bleu_is_what_is_learned_when_it_is_the_reward(trained, recipe, tmp_path):
+    settings = [
+        f"start={trained('translate') / 'best'}",
+        "self_critical={samples=3, cross_entropy=0.1}",
+        "training.label_smoothing=0",
+        "training.epochs=2",
+    ]
+    log = run(recipe, tmp_path, *settings)
+    assert log[-1]["bleu"] > 0
+    assert json.loads((tmp_path / "run" / "best" / "config.json").read_text())["config"][
+        "self_critical"
+    ] == {"samples": 3, "cross_entropy": 0.1}
+
+
+def test_a_translator_tells_how_sure_it_is(trained):
+    best = trained("translate") / "best"
+    fitted = json.loads((best / "confidence.json").read_text())
+    assert len(fitted["slopes"]) == 5
+    assert sum(fitted["frequencies"]["de"]) > 100  # tokens of the sources into German
+    (found,) = Translator.load(best).translate(["3 dogs play."], to="de")
+    assert 0 < found.confidence < 1
+    assert found.doubtful is (found.confidence < 0.4)
 
 
 def test_an_adaptive_softmax_ranks_words_by_frequency(recipe, tmp_path):
@@ -67,6 +109,11 @@ def test_curves_and_averaged_weights(recipe, tmp_path):
         (
             ["model.cutoffs=[40]", "model.tied=false", "training.label_smoothing=0.1"],
             "label_smoothing: it needs all words, and the softmax is adaptive",
+        ),
+        (["self_critical={}"], "self_critical: name the trained model that it goes on from"),
+        (
+            ["self_critical={}", "start=x", "training.label_smoothing=0.1"],
+            "self_critical: training.label_smoothing is of teacher forcing",
         ),
         (["model.cutoffs=[40, 30]", "model.tied=false"], "cutoffs: expected whole numbers that"),
         (
