@@ -74,6 +74,7 @@ def translate(
         sys.exit(0 if _serve_lines(translator, language, beam, nbest, as_json) else 1)
     (found,) = translator.translate([text], to=language, beam=beam, nbest=nbest)
     _print(found, language, nbest, as_json)
+    _warn(found)
     if alignment is not None:
         _draw(found, alignment, arcs)
 
@@ -100,6 +101,7 @@ def _serve_lines(
         for number, _ in chunk:
             if number in translations:
                 _print(translations[number], language, nbest, as_json)
+                _warn(translations[number], f"line {number}: ")
             elif not as_json:
                 click.echo()  # line n of the output stays that of line n of the input
     if number == 0:
@@ -118,6 +120,7 @@ def _print(best: Translation, language: str, nbest: int, as_json: bool) -> None:
         "language": language,
         "translation": best.text,
         "score": round(best.score, 4),
+        "confidence": None if best.confidence is None else round(best.confidence, 4),
         "source_tokens": best.source_tokens,
         "tokens": best.tokens,
         "alignment": [[round(weight, 4) for weight in row] for row in best.alignment],
@@ -127,6 +130,14 @@ def _print(best: Translation, language: str, nbest: int, as_json: bool) -> None:
             {"translation": found.text, "score": round(found.score, 4)} for found in ranked[1:]
         ]
     click.echo(json.dumps(entry, ensure_ascii=False))
+
+
+def _warn(found: Translation, where: str = "") -> None:
+    if found.doubtful:
+        click.echo(
+            f"warning: {where}the model is out of its depth (confidence {found.confidence:.0%})",
+            err=True,
+        )
 
 
 def _draw(translation: Translation, path: Path, arcs: bool) -> None:

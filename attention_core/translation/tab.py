@@ -30,8 +30,10 @@ EXAMPLES = [
 ]
 
 
-def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any]], str, Any]:
-    """English text into one of zh, fr, de, cs: translation, alternatives with scores, alignment.
+def translate(
+    text: str, language: str, beam: float
+) -> tuple[str, str, list[list[Any]], str, Image.Image | None]:
+    """English text into one of zh, fr, de, cs: translation, confidence, alternatives, alignment.
 
     The score is the mean log-probability of a token; ``beam`` is the width of the search. The
     alignment comes as HTML to point at, and as a heat map.
@@ -47,7 +49,15 @@ def translate(text: str, language: str, beam: float) -> tuple[str, list[list[Any
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     ranked = [[found.text, round(found.score, 2)] for found in (best, *best.alternatives)]
-    return best.text, ranked, *(_drawn(best) if best.alignment else ("", None))
+    drawings = _drawn(best) if best.alignment else ("", None)
+    return best.text, _sure(best), ranked, *drawings
+
+
+def _sure(best: Translation) -> str:
+    if best.confidence is None:
+        return ""
+    sure = f"Confidence {best.confidence:.0%}"
+    return f"⚠️ **{sure}: the model is out of its depth.**" if best.doubtful else sure
 
 
 def _drawn(best: Translation) -> tuple[str, Image.Image]:
@@ -76,6 +86,7 @@ def tab() -> None:
                 beam = gr.Slider(1, 20, value=5, step=1, label="Beam width")
         with gr.Column():
             translation = gr.Textbox(label="Translation", buttons=["copy"])
+            confidence = gr.Markdown(label="Confidence")
             alignment = gr.HTML(
                 label=LOOKED, max_height=720, js_on_load=None, apply_default_css=False
             )
@@ -96,7 +107,7 @@ def tab() -> None:
                 buttons=[],
             )
     inputs = [text, language, beam]
-    outputs = [translation, alternatives, alignment, heatmap]
+    outputs = [translation, confidence, alternatives, alignment, heatmap]
     gr.on([button.click, text.submit], translate, inputs, outputs, api_name="translate")
     with examples:
         gr.Examples(

@@ -1,5 +1,6 @@
 """The demo: a real server, asked by name."""
 
+import re
 import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,8 @@ from attention_core import checkpoint, demo
 from attention_core.errors import UserError
 from attention_core.tasks import load_task
 from attention_core.translation import predictor as translate_predictor
+from attention_core.translation.predictor import Translation, Translator
+from attention_core.translation.tab import translate
 from captioner import predictor as caption_predictor
 from captioner.tab import EXAMPLES
 
@@ -88,7 +91,13 @@ def test_the_api_names_its_inputs_and_outputs(client):
         ),
         "/translate": (
             ["text", "language", "beam"],
-            ["Translation", "Alternatives", "Where the model looked for each word", "Heat map"],
+            [
+                "Translation",
+                "Confidence",
+                "Alternatives",
+                "Where the model looked for each word",
+                "Heat map",
+            ],
         ),
     }
     for name, (inputs, outputs) in expected.items():
@@ -113,7 +122,8 @@ def test_caption(client, red):
 
 def test_translate(client):
     answer = client.predict("3 <b>dogs</b> play.", "zh", 3, api_name="/translate")
-    text, table, alignment, drawing = answer
+    text, confidence, table, alignment, drawing = answer
+    assert re.search(r"Confidence \d+%", confidence)
     assert table["headers"] == ["translation", "score"]
     assert len(table["data"]) == 3 and table["data"][0][0] == text
     assert "<bdi>play.</bdi>" in alignment and "<b>" not in alignment
@@ -121,9 +131,22 @@ def test_translate(client):
         assert image.format == "PNG" and min(image.size) > 100
 
 
+@pytest.mark.parametrize(
+    ("confidence", "said"),
+    [(None, ""), (0.62, "Confidence 62%"), (0.2, "⚠️ **Confidence 20%: the model is out of")],
+)
+def test_how_sure_the_model_is(loads, monkeypatch, confidence, said):
+    def translated(self, texts, **options):
+        return [Translation("Hi.", "Hallo.", -0.1, [], [], [], confidence)]
+
+    monkeypatch.setattr(Translator, "translate", translated)
+    assert translate("Hi.", "de", 1)[1].startswith(said)
+    assert bool(translate("Hi.", "de", 1)[1]) is bool(said)
+
+
 def test_what_is_left_out_has_a_default(client, red):
     assert len(client.predict(handle_file(red), api_name="/caption")[1]["data"]) == 5
-    assert len(client.predict("3 dogs play.", api_name="/translate")[1]["data"]) == 5
+    assert len(client.predict("3 dogs play.", api_name="/translate")[2]["data"]) == 5
 
 
 @pytest.mark.parametrize(

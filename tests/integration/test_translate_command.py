@@ -1,6 +1,7 @@
 """``attention-core translate``: what it prints, what it draws, what it refuses."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ from conftest import attention_core
 from safetensors.torch import load_file, save_file
 
 from attention_core.training import SearchConfig
+from attention_core.translation.predictor import Translation
 from attention_core.translation.sentences import cut, sentences, written_out
 
 HELLO = "3 dogs play in the snow."
@@ -19,7 +21,10 @@ def checkpoint(trained):
 
 
 @pytest.fixture
-def translate(checkpoint):
+def translate(checkpoint, monkeypatch):
+    """Of a model that is out of its depth, but says so only where a test makes it."""
+    monkeypatch.setattr(Translation, "doubtful", False)
+
     def run(*arguments, to="de", **options):
         return attention_core(
             "translate", *arguments, "--to", to, "--checkpoint", checkpoint, **options
@@ -51,6 +56,19 @@ def test_json_carries_the_alignment(translate):
         assert len(row) == 7
         assert sum(row) == pytest.approx(1, abs=1e-3)
     assert "alternatives" not in entry
+
+
+def test_a_model_says_when_it_is_out_of_its_depth(translate, monkeypatch):
+    sure = json.loads(translate(HELLO, "--json").stdout)["confidence"]
+    assert 0 <= sure <= 1
+    monkeypatch.setattr(Translation, "doubtful", property(lambda self: "cats" in self.source))
+    said = r"the model is out of its depth \(confidence \d+%\)\n"
+    assert translate(HELLO).stderr == ""
+    assert re.fullmatch(f"warning: {said}", translate("4 cats play.").stderr)
+    lines = translate(input="3 dogs play.\n4 cats play.")
+    assert re.fullmatch(f"warning: line 2: {said}", lines.stderr)
+    assert lines.exit_code == 0
+    assert len(lines.stdout.splitlines()) == 2
 
 
 def test_the_n_best_are_sorted_and_scored(translate):
