@@ -258,7 +258,7 @@ def test_a_model_without_attention(recipe, tmp_path):
     assert json.loads(attention_core(*arguments, "--json").stdout)["alignment"] == []
     drawn = attention_core(*arguments, "--alignment", tmp_path / "a.png")
     assert drawn.exit_code == 1
-    assert drawn.stderr.startswith("error: there is no attention to draw")
+    assert "error: there is no attention to draw" in drawn.stderr
 
 
 def _truncated(path):
