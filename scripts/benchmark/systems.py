@@ -50,6 +50,19 @@ SYSTEMS = {
     ),
     "variational": System("one dropout mask a sequence", (*BASE, "model.variational=true")),
     "normalised": System("layer-normalised cells", (*BASE, "model.normalised=true")),
+    "self-critical": System(
+        "base, gone on with BLEU of samples as the reward",
+        (
+            *BASE,
+            "self_critical.samples=5",
+            "training.label_smoothing=0",
+            "training.epochs=4",
+            "training.learning_rate=0.0002",
+            "training.warmup=50",
+            "training.validate_every=200",
+        ),
+        after="base",
+    ),
     "final": System("the recipe as it is"),
 }
 BASELINES = {"de": "base", "fr": "base-fr", "cs": "base-cs"}  # what into a language is compared to
