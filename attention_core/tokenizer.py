@@ -22,6 +22,10 @@ from attention_core.errors import UserError, nearest
 PAD, UNK, EOS = 0, 1, 2
 
 _INVISIBLE = {"Cc", "Cf", "Cs"}
+_JOINERS = "\u200c\u200d"
+_IDLE_JOINER = re.compile(
+    r"(?<![\u0590-\u1fff\u2190-\U0010ffff])[\u200c\u200d]+|[\u200c\u200d]+(?!\S)"
+)
 _SPACE = "▁"
 _LANGUAGE = re.compile(r"<2(.+)>")
 _CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
@@ -31,14 +35,20 @@ _SENTENCES_TO_LEARN_FROM = 400_000
 def clean(text: str) -> str:
     """`text` in Unicode form NFC, without control or invisible characters, whitespace squeezed.
 
-    Unlike NFKC this leaves punctuation as it is written: full-width Chinese stays full-width.
+    The joiners that hold an emoji together and spell Persian stay within a word. Unlike NFKC this
+    leaves punctuation as it is written: full-width Chinese stays full-width.
 
     >>> clean("  Guten   Tag ，  你好 ")
     'Guten Tag ， 你好'
     """
     if not text.isprintable():
-        text = "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+        text = _IDLE_JOINER.sub("", text)
+        text = "".join(c for c in text if c.isspace() or c in _JOINERS or not _invisible(c))
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _invisible(character: str) -> bool:
+    return unicodedata.category(character) in _INVISIBLE
 
 
 class Tokenizer:

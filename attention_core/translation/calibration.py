@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from attention_core.errors import UserError
 from attention_core.search import Hypothesis
 from attention_core.translation.confidence import Confidence, fit, inputs
 from attention_core.translation.corpora import Pair
@@ -52,14 +51,14 @@ def measured(translator: Translator, pairs: Sequence[Pair]) -> list[Measured]:
 
 def calibrated(
     translator: Translator, pairs: Sequence[Pair], frequencies: Mapping[str, list[int]]
-) -> Confidence:
+) -> Confidence | None:
     """The confidence of a translator, fitted on pairs that it did not learn from.
 
-    Raises UserError where there are too few of them.
+    None where not a single sentence is among them.
     """
     results = measured(translator, pairs)
     if not results:
-        raise UserError("confidence: no single sentence is left to fit it on: add validation pairs")
+        return None
     given = [inputs(each.source, each.found, frequencies[each.language]) for each in results]
     return fit(
         given, [each.quality for each in results], [each.language for each in results], frequencies

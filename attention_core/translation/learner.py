@@ -165,8 +165,8 @@ class TranslateLearner(Learner):
                 np.fromiter(sources, np.int64), minlength=self.tokenizer.size
             )
         counts = {language: each.tolist() for language, each in frequencies.items()}
-        fitted = calibrated(Translator.load(best), held_out, counts)
-        (best / CONFIDENCE).write_bytes(fitted.to_bytes())
+        if fitted := calibrated(Translator.load(best), held_out, counts):
+            (best / CONFIDENCE).write_bytes(fitted.to_bytes())
 
     def _objective(self, frequencies: torch.Tensor) -> Objective:
         recipe, critical = self.recipe, self.recipe.self_critical

@@ -44,6 +44,8 @@ class DataConfig:
             raise UserError(
                 f"languages: files are in one language, got {len(self.languages)}: name the one"
             )
+        if self.swap and not self.files:
+            raise UserError("swap: it is of files; for the corpora under root, set into_english")
         if self.files and self.into_english:
             raise UserError("into_english: it is of the corpora under root; for files, set swap")
         for language in self.languages:

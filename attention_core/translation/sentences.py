@@ -40,7 +40,7 @@ def sentences(text: str) -> list[str]:
         category = unicodedata.category(character)
         if category == "Cs":
             raise UserError(f"the text is not UTF-8 at position {position}: save it as UTF-8")
-        if category == "Cc" and character not in "\t\r\n":
+        if category == "Cc" and not character.isspace():
             raise UserError(
                 f"the text holds the control character U+{ord(character):04X} at position"
                 f" {position}: remove it"

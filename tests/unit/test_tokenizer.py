@@ -33,6 +33,8 @@ def tokenizer() -> Tokenizer:
         ("e\u0301te\u0301", "été"),
         (" a \t b\n", "a b"),
         ("a \u200b b", "a b"),
+        ("wo\u200drld\u200c", "world"),
+        ("👩\u200d👧\u200d می\u200cروم", "👩\u200d👧 می\u200cروم"),  # that join something stay
         ("e\u200b\u0301", "é"),
         ("\ufeffOù est-il\u202f?", "Où est-il ?"),
         ("a\x00\x07b\ud800", "ab"),
