@@ -58,7 +58,7 @@ class Confidence:
         given = inputs(source, found, self.frequencies[language])
         scaled = zip(given, self.means, self.deviations, self.slopes, strict=True)
         gain = self.intercepts[language] + sum(b * (x - m) / d for x, m, d, b in scaled)
-        return 1 / (1 + math.exp(-gain))
+        return 1 / (1 + math.exp(-max(gain, -500.0)))  # which e can be raised to
 
     def to_bytes(self) -> bytes:
         """As a JSON file."""
@@ -91,7 +91,12 @@ def read_confidence(checkpoint: Checkpoint, tokenizer: Tokenizer) -> Confidence 
 
 
 def inputs(source: Sequence[int], found: Hypothesis, frequencies: Sequence[int]) -> list[float]:
-    """The five inputs x of a sentence; ``frequencies`` are those of its language."""
+    """The five inputs x of a sentence; ``frequencies`` are those of its language.
+
+    >>> found = Hypothesis([5, 2], [-0.5, -0.1], score=-0.3, weights=None, finished=True)
+    >>> [round(x, 2) for x in inputs([1, 2], found, [0, 7, 1])]
+    [-0.3, -0.5, 1.01, 1.7, 0.69]
+    """
     total = sum(frequencies) + len(frequencies)
     rarity = [math.log(total / (frequencies[i] + 1)) for i in source]
     gains = found.log_probabilities

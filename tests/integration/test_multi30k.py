@@ -14,11 +14,11 @@ from sacrebleu.metrics import BLEU
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from attention_core.training import SearchConfig
 from attention_core.translation import corpora
-from scripts.benchmark import __main__ as command
-from scripts.benchmark import report
-from scripts.benchmark.decoding import Ranked, Translator, choose, outputs, translate
-from scripts.benchmark.scoring import Difference, Score, difference
-from scripts.benchmark.systems import SYSTEMS, recipe_of
+from scripts.comparison import __main__ as command
+from scripts.comparison import report
+from scripts.comparison.decoding import Ranked, Translator, choose, outputs, translate
+from scripts.comparison.scoring import Difference, Score, difference
+from scripts.comparison.systems import SYSTEMS, recipe_of
 
 SMALL = [
     "data.vocabulary=330",

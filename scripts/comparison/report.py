@@ -8,8 +8,8 @@ from typing import Any
 
 from attention_core.translation import corpora
 from attention_core.translation.lc_tok import lc_tok_signature
-from scripts.benchmark.scoring import Difference, Score
-from scripts.benchmark.systems import BASELINES, SYSTEMS
+from scripts.comparison.scoring import Difference, Score
+from scripts.comparison.systems import BASELINES, SYSTEMS
 
 PAGE = Path("docs/multi30k.md")
 NAMES = {"de": "German", "fr": "French", "cs": "Czech"}

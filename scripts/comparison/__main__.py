@@ -4,10 +4,10 @@ import click
 
 from attention_core import UserError
 from attention_core.errors import nearest
-from scripts.benchmark import report
-from scripts.benchmark.decoding import decode, told
-from scripts.benchmark.scoring import scored
-from scripts.benchmark.systems import SYSTEMS, recipe_of, run_of, seeds_of
+from scripts.comparison import report
+from scripts.comparison.decoding import decode, told
+from scripts.comparison.scoring import scored
+from scripts.comparison.systems import SYSTEMS, recipe_of, run_of, seeds_of
 from scripts.reproduction.systems import fitted
 
 
