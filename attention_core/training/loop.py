@@ -8,8 +8,9 @@ and ``tensorboard``, where asked for, the same as curves.
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -34,6 +35,7 @@ class Learner(ABC):
 
     objective: Objective
     metric: str  # the validation metric to choose by, higher is better
+    rates: Mapping[str, float] = MappingProxyType({})  # of some weights, as ``Updater`` takes them
 
     @abstractmethod
     def batches(self, epoch: int) -> Sequence[Any]:
@@ -116,7 +118,7 @@ class _Loop:
         self.best = out / "best"
         self.accelerator = accelerator(config.precision)
         torch.manual_seed(seed + self.accelerator.process_index)
-        self.updater = Updater(self.accelerator, learner.objective, config)
+        self.updater = Updater(self.accelerator, learner.objective, config, learner.rates)
         self.run = Run(out, config, self.accelerator, learner.objective, self.updater.optimizer)
         self.display = Display(shown=self.accelerator.is_main_process)
         if self.accelerator.is_main_process:

@@ -126,8 +126,14 @@ class Run:
                 f"{self.path} is the state of a run in {len(processes)} processes, and this is one"
                 f" in {self.accelerator.num_processes}: start as many, or give it another `out`."
             )
+        try:
+            self.optimizer.load_state_dict(state["optimizer"])
+        except ValueError:
+            raise UserError(
+                f"{self.path} is the state of a run that trained other weights of the model:"
+                " give the run another `out`, or delete that folder to begin anew."
+            ) from None
         self.objective.load_state_dict(state["objective"])
-        self.optimizer.load_state_dict(state["optimizer"])
         self.snapshots.load_state_dict(state["snapshots"])
         self._set_random(processes[self.accelerator.process_index])
         for key in self._COUNTERS:

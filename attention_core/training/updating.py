@@ -1,6 +1,6 @@
 """One update of the weights, from the batches of all processes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,6 +21,9 @@ class Updater:
     and the number of tokens n_b of each. So k batches, one after the other or each in a process
     of its own, are one batch k times as large. All processes begin with the first one's weights.
 
+    ``rates`` gives some weights a learning rate of their own, by the start of their names: where
+    the others have η_u of the configured peak η, they have η_u · rate / η.
+
     >>> from attention_core.training.processes import accelerator
     >>> class Line(Objective):
     ...     def __init__(self):
@@ -37,17 +40,27 @@ class Updater:
     """
 
     def __init__(
-        self, accelerator: "Accelerator", objective: Objective, config: TrainingConfig
+        self,
+        accelerator: "Accelerator",
+        objective: Objective,
+        config: TrainingConfig,
+        rates: Mapping[str, float] | None = None,
     ) -> None:
         self.accelerator = accelerator
         self.objective = objective.to(accelerator.device)
         if accelerator.num_processes > 1:
             _share(self.objective)
         self.clip = config.clip
-        self.weights = [weight for weight in objective.parameters() if weight.requires_grad]
+        rates = rates or {}
+        groups = _groups(objective, rates)
+        self.weights = [weight for group in groups.values() for weight in group]
         self.optimizer = torch.optim.AdamW(
-            self.weights, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+            [{"params": group} for group in groups.values()],
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
         )
+        self.scales = [rates[start] / config.learning_rate if start else 1.0 for start in groups]
 
     def update(self, batches: Iterable[Batch], rate: float) -> tuple[float, int]:
         """One update from this process's ``batches`` and those of the others, at this rate.
@@ -68,14 +81,14 @@ class Updater:
                 weight.grad /= count
         if self.clip:
             nn.utils.clip_grad_norm_(self.weights, self.clip)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        for group, scale in zip(self.optimizer.param_groups, self.scales, strict=True):
+            group["lr"] = rate * scale
         self.optimizer.step()
         return loss, count
 
     @property
     def rate(self) -> float:
-        """The learning rate of the last update."""
+        """The learning rate of the last update, of the weights without one of their own."""
         rate: float = self.optimizer.param_groups[0]["lr"]
         return rate
 
@@ -94,6 +107,15 @@ class Updater:
     def _here(self, batch: Batch) -> Batch:
         device = self.accelerator.device
         return Batch(tuple(x.to(device) for x in batch.source), batch.tokens.to(device))
+
+
+def _groups(objective: Objective, rates: Mapping[str, float]) -> dict[str, list[nn.Parameter]]:
+    """The weights to train by the start of their names in ``rates``; those of none first."""
+    groups: dict[str, list[nn.Parameter]] = {"": [], **{start: [] for start in rates}}
+    for name, weight in objective.named_parameters():
+        if weight.requires_grad:
+            groups[next(filter(name.startswith, rates), "")].append(weight)
+    return {start: group for start, group in groups.items() if group or not start}
 
 
 def _share(objective: Objective) -> None:

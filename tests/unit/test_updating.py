@@ -5,10 +5,12 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
+from attention_core.errors import UserError
 from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
 from attention_core.parts.encoders import TextEncoder
 from attention_core.training import Batch, TeacherForcing, TrainingConfig, pad
 from attention_core.training.processes import accelerator
+from attention_core.training.run import Run
 from attention_core.training.updating import Updater
 
 PAD, BEGIN, END, WORDS = 0, 1, 2, 9
@@ -82,3 +84,40 @@ def test_the_rate_is_that_of_the_update():
     assert updater.rate == 0.25
     moved = [(one - other).abs().max() for one, other in zip(updater.weights, before, strict=True)]
     assert max(moved).item() == pytest.approx(0.25, rel=1e-4)
+
+
+def test_weights_with_a_rate_of_their_own():
+    """Theirs follows the schedule in proportion; the rate that is told is that of the others."""
+    torch.manual_seed(0)
+    config = TrainingConfig(epochs=1, learning_rate=0.5)
+    objective = updater_of().objective
+    rates = {"model.encoder.": 0.05, "model.nowhere.": 9.0}
+    updater = Updater(accelerator(), objective, config, rates)
+    before = {name: weight.detach().clone() for name, weight in objective.named_parameters()}
+    updater.update([batch_of(PAIRS)], rate=0.25)
+    assert updater.rate == 0.25
+    moved = {"encoder": 0.0, "decoder": 0.0}
+    for name, weight in objective.named_parameters():
+        part = name.split(".")[1]
+        moved[part] = max(moved[part], (weight - before[name]).abs().max().item())
+    assert moved["decoder"] == pytest.approx(0.25, rel=1e-4)
+    assert moved["encoder"] == pytest.approx(0.025, rel=1e-4)
+
+
+def test_every_weight_is_in_one_group():
+    objective = updater_of().objective
+    updater = Updater(
+        accelerator(), objective, TrainingConfig(epochs=1), {"model.": 0.1, "model.encoder.": 0.2}
+    )
+    groups = [group["params"] for group in updater.optimizer.param_groups]
+    assert [len(group) for group in groups] == [0, len(list(objective.parameters()))]
+
+
+def test_a_state_of_other_weights_is_refused(tmp_path):
+    config = TrainingConfig(epochs=1)
+    updater = updater_of()
+    Run(tmp_path, config, accelerator(), updater.objective, updater.optimizer).save()
+    updater.objective.model.encoder.requires_grad_(False)
+    fewer = Updater(accelerator(), updater.objective, config)
+    with pytest.raises(UserError, match="a run that trained other weights of the model"):
+        Run(tmp_path, config, accelerator(), fewer.objective, fewer.optimizer)
