@@ -42,6 +42,7 @@ _HOME = {
         "Hypothesis",
         "MinimumLength",
         "NoRepeatedNgram",
+        "Shortlist",
         "beam_search",
         "ensemble",
         "greedy_search",

@@ -149,9 +149,15 @@ class RecurrentDecoder(nn.Module):
         return DecoderState(state.hidden, state.cell, feed, position, coverage, masks)
 
     def step(
-        self, tokens: Tensor, memory: Memory, state: DecoderState
+        self,
+        tokens: Tensor,
+        memory: Memory,
+        state: DecoderState,
+        words: Tensor | None = None,
     ) -> tuple[Tensor, DecoderState, Tensor | None]:
         """One token for each row: tokens (R,) -> logits (R, W), the next state, weights (R, S).
+
+        With ``words`` (n,) only theirs are scored: logits (R, n).
 
         Raises ValueError for tokens that are not one index for each row of the state.
         """
@@ -160,7 +166,7 @@ class RecurrentDecoder(nn.Module):
         masks = self._masks(state)
         embedded = dropped(self.words(self.embedding(tokens)), self.dropout, masks.embedded)
         features, state, weights = self._advance(embedded, memory, state, masks)
-        return self.vocabulary(features), state, weights
+        return self.vocabulary(features, words), state, weights
 
     def forward(
         self, tokens: Tensor, memory: Memory, state: DecoderState

@@ -12,6 +12,7 @@ from attention_core.search.greedy import greedy_search
 from attention_core.search.hypothesis import Hypothesis
 from attention_core.search.restriction import restricted
 from attention_core.search.sampling import sample
+from attention_core.search.shortlist import Shortlist
 from attention_core.search.step import State, Step
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Hypothesis",
     "MinimumLength",
     "NoRepeatedNgram",
+    "Shortlist",
     "State",
     "Step",
     "beam_search",

@@ -16,7 +16,7 @@ from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.models import Seq2Seq
 from attention_core.recipe import from_dict
-from attention_core.search import Hypothesis, restricted
+from attention_core.search import Hypothesis, Shortlist
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
 from attention_core.translation.confidence import DOUBTFUL, Confidence, read_confidence
@@ -106,8 +106,8 @@ class Translator:
         self.search = search
         self.stand_ins = stand_ins
         self.confidence = confidence
-        self._allowed = {
-            language: torch.isin(torch.arange(tokenizer.size), torch.tensor(ids))
+        self._written_with = {
+            language: Shortlist(torch.tensor(ids), tokenizer.begin(language))
             for language, ids in pieces.items()
         }
 
@@ -193,8 +193,9 @@ class Translator:
 
     def decode(self, ids: list[list[int]], *, to: str, width: int) -> list[list[Hypothesis]]:
         """What beam search makes of encoded sentences, best first; like lengths in one batch."""
-        begin = self.tokenizer.begin(to)
-        step = restricted(self.model.decoder.step, self._allowed[to])
+        self.tokenizer.begin(to)
+        short = self._written_with[to]
+        step = short.step(self.model.decoder.step)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         found: list[list[Hypothesis]] = [[] for _ in ids]
         for start in range(0, len(order), BATCH):
@@ -206,13 +207,13 @@ class Translator:
                     step,
                     memory,
                     state,
-                    begin=torch.full((len(chunk),), begin),
-                    end=self.tokenizer.eos,
+                    begin=torch.full((len(chunk),), short.begin),
+                    end=short.place(self.tokenizer.eos),
                     width=width,
                     max_length=2 * tokens.size(1) + 10,
                 )
             for i, ranked in zip(chunk, hypotheses, strict=True):
-                found[i] = ranked
+                found[i] = [short.restored(hypothesis) for hypothesis in ranked]
         return found
 
     def _joined(
