@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from attention_core.errors import UserError, nearest
+from attention_core.wording import Tables
 
 if TYPE_CHECKING:
     import click
@@ -64,6 +65,17 @@ class Task(ABC):
     @abstractmethod
     def tab(self) -> None:
         """Draw the task's tab of the demo, inside an open ``gradio.Tab``."""
+
+    def wording(self) -> Tables:
+        """What its tab says in other languages than English: ``wording.Tables``."""
+        return {}
+
+    def answer(self, source: str, language: str) -> str:
+        """What the shipped model says of one source, a text or the path of a file.
+
+        Raises UserError where the task has no such answer.
+        """
+        raise UserError(f"the task {self.name!r} answers only in its own tab and command")
 
 
 def installed_tasks() -> dict[str, EntryPoint]:

@@ -11,5 +11,13 @@ from attention_core.plots.arcs import alignment_arcs
 from attention_core.plots.files import save
 from attention_core.plots.heatmap import alignment_heatmap
 from attention_core.plots.interactive import alignment_html
+from attention_core.plots.tables import doubts_html, table_html
 
-__all__ = ["alignment_arcs", "alignment_heatmap", "alignment_html", "save"]
+__all__ = [
+    "alignment_arcs",
+    "alignment_heatmap",
+    "alignment_html",
+    "doubts_html",
+    "save",
+    "table_html",
+]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from attention_core.plots.alignment import FAINTEST, checked, spread
+from attention_core.wording import Table, said
 
 # A part of the page dims its words' arcs where one of them is pointed at, chosen or in focus, and
 # that one is shown: the focus of a keyboard goes before the pointer, the pointer before the choice.
@@ -56,12 +57,16 @@ STYLE = """
 @media (max-width: 30rem) { .alignment { --side: 43%; font-size: .9em } }
 """
 
+POINT = "Point at a word, or choose it, to see its arcs alone."
+
 
 def alignment_html(
     source_words: Sequence[str],
     target_words: Sequence[str],
     weights: ArrayLike,
     title: str | None = None,
+    *,
+    wording: Table | None = None,
 ) -> str:
     """The arcs of `alignment_arcs` as HTML: point at a word or choose it, and only its arcs stay.
 
@@ -71,6 +76,7 @@ def alignment_html(
     markup. A screen reader says each word with the words that it goes with.
 
     Where no weight joins what is before with what is after, as between sentences, there is a gap.
+    `wording` says what the page itself says in another language than English.
 
     Shapes: weights (T, S), T target words by S source words.
 
@@ -82,17 +88,19 @@ def alignment_html(
     (4, 6)
     """
     grid = checked(source_words, target_words, weights)
+    table = wording or {}
     parts = (
-        _part(source_words[columns], target_words[rows], grid[rows, columns])
+        _part(source_words[columns], target_words[rows], grid[rows, columns], table)
         for rows, columns in _apart(grid)
     )
     heading = f"<h4>{escape(title)}</h4>" if title else ""
+    name = title or said("Alignment", table)
     # A form of the method "dialog" sends nothing; its button takes the choice back.
     return (
-        f'<form class="alignment" method="dialog" aria-label="{escape(title or "Alignment")}">'
+        f'<form class="alignment" method="dialog" aria-label="{escape(name)}">'
         f"<style>{STYLE}</style>{heading}{''.join(parts)}"
-        "<footer><span>Point at a word, or choose it, to see its arcs alone.</span>"
-        '<button type="reset">All words</button></footer></form>'
+        f"<footer><span>{escape(said(POINT, table))}</span>"
+        f'<button type="reset">{escape(said("All words", table))}</button></footer></form>'
     )
 
 
@@ -112,13 +120,15 @@ def _apart(grid: NDArray[np.float64]) -> Iterator[tuple[slice, slice]]:
     yield slice(row, None), slice(column, None)
 
 
-def _part(sources: Sequence[str], targets: Sequence[str], grid: NDArray[np.float64]) -> str:
+def _part(
+    sources: Sequence[str], targets: Sequence[str], grid: NDArray[np.float64], table: Table
+) -> str:
     lines = max(grid.shape)
     left, right = ((words, spread(len(words), lines)) for words in (sources, targets))
     return (
         f'<div class="part" style="--lines:{lines}">'
-        f'<ol class="source">{_side(left, right, grid.T, lines, 0, "looked at for")}</ol>'
-        f'<ol class="target">{_side(right, left, grid, lines, 1, "which looked at")}</ol></div>'
+        f'<ol class="source">{_side(left, right, grid.T, lines, 0, table)}</ol>'
+        f'<ol class="target">{_side(right, left, grid, lines, 1, table)}</ol></div>'
     )
 
 
@@ -128,9 +138,10 @@ def _side(
     grid: NDArray[np.float64],
     lines: int,
     begin: int,
-    said: str,
+    table: Table,
 ) -> str:
     """The words of one side, a row of `grid` each; their arcs begin at its edge, 0 or 1."""
+    looking = said("which looked at" if begin else "looked at for", table)
     entries = []
     for word, height, row in zip(*own, grid, strict=True):
         arcs, shades, spoken = [], [], []
@@ -144,7 +155,7 @@ def _side(
                 spoken.append(f"{escape(name)} {weight:.0%}")
         entries.append(
             f'<li><label><input type="radio" name="word"/><bdi>{escape(word)}</bdi>'
-            f'<span class="read">, {said} {", ".join(spoken) or "nothing"}</span>'
+            f'<span class="read">, {looking} {", ".join(spoken) or said("nothing", table)}</span>'
             f'<span class="looks" aria-hidden="true"><svg viewBox="0 0 1 {lines}"'
             f' preserveAspectRatio="none">{"".join(arcs)}</svg>{"".join(shades)}</span>'
             "</label></li>"

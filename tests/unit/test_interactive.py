@@ -167,3 +167,18 @@ def test_a_page_is_no_picture_and_a_picture_no_page(tmp_path):
         save(alignment_html(["a"], ["b"], [[1.0]]), tmp_path / "a.png")
     with pytest.raises(UserError, match=r"unknown suffix '.html'"):
         save(alignment_arcs(["a"], ["b"], [[1.0]]), tmp_path / "a.html")
+
+
+def test_what_the_page_itself_says_can_be_in_another_language():
+    wording = {
+        "Point at a word, or choose it, to see its arcs alone.": "指向一个词",
+        "All words": "全部",
+        "looked at for": "译",
+        "which looked at": "看",
+        "nothing": "无",
+        "Alignment": "对齐",
+    }
+    html = alignment_html(["a", "b"], ["x"], [[1.0, 0.0]], wording=wording)
+    spoken = re.findall(r'class="read">, ([^<]*)<', html)
+    assert spoken == ["译 x 100%", "译 无", "看 a 100%"]
+    assert "指向一个词" in html and ">全部<" in html and 'aria-label="对齐"' in html
