@@ -46,6 +46,7 @@ class Translation:
     looked: list[tuple[int, list[float]]]  # for each of ``tokens``: its weights on source tokens,
     # from that one on; those before and after are of other sentences
     confidence: float | None = None  # the chrF, 0 to 1, that can be expected of it
+    log_probabilities: Sequence[float] = ()  # of each of ``tokens``; 0 for what is carried over
     alternatives: tuple[Translation, ...] = ()  # the next best, best first
 
     @property
@@ -227,11 +228,13 @@ class Translator:
         words: list[str] = []
         texts = []
         looked: list[tuple[int, list[float]]] = []
+        gains: list[float] = []
         for sentence, hypothesis in zip(part, hypotheses, strict=True):
             said = self._said(sentence, hypothesis)
             looked += [(len(sources), row) for row in said.rows]
             sources += said.sources
             words += said.words
+            gains += said.gains
             texts.append(said.text)
         confidence = None
         if self.confidence is not None:
@@ -251,6 +254,7 @@ class Translator:
             tokens=words,
             looked=looked,
             confidence=confidence,
+            log_probabilities=gains,
         )
 
     def text(self, sentence: EncodedSentence, found: Hypothesis) -> str:
@@ -274,12 +278,14 @@ class Translator:
         if hypothesis.weights is not None:
             rows = _merged(hypothesis.weights, target, source).tolist()
         text, words = shown(spoken), [shown(word) for word, _ in target]
+        gains = [sum(hypothesis.log_probabilities[i] for i in where) for _, where in target]
         for symbol, span in zip(STAND_INS, sentence.spans, strict=False):
             if symbol not in spoken:
                 text, words = f"{text} {span}".strip(), [*words, span]
+                gains.append(0.0)
                 if hypothesis.weights is not None:
                     rows.append([float(symbol in word) for word, _ in source])
-        return _Said(text, [shown(word) for word, _ in source], words, rows)
+        return _Said(text, [shown(word) for word, _ in source], words, rows, gains)
 
 
 class _Said(NamedTuple):
@@ -287,6 +293,7 @@ class _Said(NamedTuple):
     sources: list[str]
     words: list[str]
     rows: list[list[float]]  # a word's weights on the sources; none without attention
+    gains: list[float]  # a word's log-probability
 
 
 _load = cache(Translator.load)
