@@ -9,7 +9,7 @@ Departures: no dropout and no stochastic depth, as the network is used with trai
 
 import importlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from attention_core.errors import UserError, nearest
+from captioner.backbones import Backbone
 
 CHANNELS = 1280
 """Channels of the feature map, in every variant."""
@@ -118,7 +119,7 @@ class InvertedResidual(nn.Module):
         return images + outputs if self.residual else outputs  # type: ignore[no-any-return]
 
 
-class EfficientNetLite(nn.Module):
+class EfficientNetLite(Backbone):
     """A variant of `VARIANTS` with random weights (see `load_imagenet` for trained ones).
 
     Raises:
@@ -129,7 +130,8 @@ class EfficientNetLite(nn.Module):
         super().__init__()
         if variant not in VARIANTS:
             raise UserError(f"There is no backbone {variant!r}.{nearest(variant, VARIANTS)}")
-        self.variant = variant
+        self.name = variant
+        self.channels, self.mean, self.std = CHANNELS, MEAN, STD
         scale = VARIANTS[variant]
         self.stem = ConvNorm(3, STEM, 3, stride=2)
         self.blocks = nn.Sequential(*_blocks(scale))
@@ -191,8 +193,13 @@ def load_imagenet(variant: str) -> EfficientNetLite:
         ) from None
     path = getattr(package, f"EfficientnetLite{number}ModelFile").get_model_file_path()
     published = torch.load(path, map_location="cpu", weights_only=True)
-    model.load_state_dict({_our_name(name): tensor for name, tensor in published.items()})
+    model.load_state_dict(our_names(published))
     return model.eval()
+
+
+def our_names(published: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Published weights under the names of `EfficientNetLite`; other names stay as they are."""
+    return {_our_name(name): tensor for name, tensor in published.items()}
 
 
 _LAYERS = {
@@ -214,8 +221,11 @@ _BLOCK_LAYERS = {
 
 def _our_name(published: str) -> str:
     """The name in `EfficientNetLite` of a tensor of the published file."""
-    layer, rest = published.split(".", 1)
-    if layer != "_blocks":
+    layer, _, rest = published.partition(".")
+    if layer in _LAYERS:
         return f"{_LAYERS[layer]}.{rest}"
-    block, layer, rest = rest.split(".", 2)
-    return f"blocks.{block}.{_BLOCK_LAYERS[layer]}.{rest}"
+    block, _, inner = rest.partition(".")
+    layer_of_block, _, last = inner.partition(".")
+    if layer == "_blocks" and layer_of_block in _BLOCK_LAYERS:
+        return f"blocks.{block}.{_BLOCK_LAYERS[layer_of_block]}.{last}"
+    return published

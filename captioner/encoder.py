@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attention_core.parts.types import Encoded
-from captioner.efficientnet_lite import EfficientNetLite
+from captioner.backbones import Backbone
 from captioner.features import grid
 
 
@@ -15,24 +15,23 @@ class PictureEncoder(nn.Module):
 
     Shapes: pictures (B, 3, H, W), or features (B, S, F) computed earlier
     -> values (B, S, V), summary (B, V); every position is real.
-    Raises ValueError for pictures where there is no backbone.
+    The backbone stays in evaluation mode, so that its batch statistics never change, whether its
+    weights are trained or not.
     """
 
-    def __init__(
-        self, backbone: EfficientNetLite | None, features: int, values: int, dropout: float
-    ) -> None:
+    def __init__(self, backbone: Backbone, values: int, dropout: float) -> None:
         super().__init__()
         self.backbone = backbone
-        self.project = nn.Linear(features, values)
+        self.project = nn.Linear(backbone.channels, values)
         self.dropout = nn.Dropout(dropout)
 
+    def train(self, mode: bool = True) -> "PictureEncoder":
+        super().train(mode)
+        self.backbone.eval()
+        return self
+
     def forward(self, source: Tensor) -> Encoded:
-        features = self._features(source) if source.dim() == 4 else source
+        features = grid(self.backbone, source) if source.dim() == 4 else source
         values = self.dropout(torch.relu(self.project(self.dropout(features))))
         valid = torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
         return Encoded(values, valid, values.mean(1))
-
-    def _features(self, pictures: Tensor) -> Tensor:
-        if self.backbone is None:
-            raise ValueError("source: expected features (B, S, F), as this encoder has no CNN")
-        return grid(self.backbone, pictures)

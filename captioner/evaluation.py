@@ -1,15 +1,19 @@
-"""Caption quality on Flickr8k, from pictures to COCO metrics."""
+"""Caption quality on the data of a recipe, from pictures to COCO metrics."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
+from attention_core.checkpoint import read as read_checkpoint
 from attention_core.errors import UserError, nearest
-from captioner import flickr8k
+from attention_core.recipe import from_dict
+from captioner.data import read
+from captioner.learner import CaptionRecipe
 from captioner.metrics import coco_metrics
 from captioner.predictor import Captioner
 
@@ -25,24 +29,21 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
     if split not in SPLITS:
         raise UserError(f"unknown split {split!r}.{nearest(split, SPLITS)}")
     captioner = Captioner.load(checkpoint)
-    root = data / "flickr8k"
-    pictures = list(flickr8k.pictures(root, (split,)))
+    recipe = from_dict(CaptionRecipe, read_checkpoint(checkpoint).config)
+    corpus = read(replace(recipe.data, root=str(data)), (split,))
     report: dict[str, Any] = {}
     for language in captioner.languages:
-        references: dict[str, list[str]] = {}
-        for line in flickr8k.captions(root, language):
-            if line.split == split:
-                references.setdefault(line.image, []).append(line.text)
+        references = corpus.of(split, language)
         found: dict[str, str] = {}
-        described = [(name, image) for name, image in pictures if name in references]
-        chunks = [described[i : i + BATCH] for i in range(0, len(described), BATCH)]
-        for chunk in track(chunks, f"Captions ({language})", console=Console(stderr=True)):
+        starts = range(0, len(references), BATCH)
+        for start in track(starts, f"Captions ({language})", console=Console(stderr=True)):
+            images = list(references)[start : start + BATCH]
             captions = captioner.caption(
-                [image for _, image in chunk], language=language, beam=beam
+                [corpus.pictures[image].open() for image in images], language=language, beam=beam
             )
-            found |= {name: c.text for (name, _), c in zip(chunk, captions, strict=True)}
-        metrics = coco_metrics({name: references[name] for name in found}, found)
-        report[f"flickr8k {split} {language}"] = {
+            found |= {image: c.text for image, c in zip(images, captions, strict=True)}
+        metrics = coco_metrics(references, found)
+        report[f"{corpus.name} {split} {language}"] = {
             **{name: round(value, 2) for name, value in metrics.items()},
             "pictures": len(found),
         }

@@ -3,11 +3,11 @@
 A cache is a pair of files whose name carries the key of what computed it:
 
     efficientnet-lite2-224-0123456789ab.npy    float16 (n, S, F), read through a memory map
-    efficientnet-lite2-224-0123456789ab.json   {"key": ..., "ids": [n picture ids]}
+    efficientnet-lite2-224-0123456789ab.json   {"key": ..., "ids": [n stamps of pictures]}
 
-The key is over everything a feature depends on, so features of other weights, another size or
-another transform live under another name. Rows beyond the last id are an interrupted batch and
-count for nothing.
+The key is over everything a feature depends on but the picture, so features of other weights,
+another size or another transform live under another name; and a picture's stamp changes as the
+picture does. Rows beyond the last id are an interrupted batch and count for nothing.
 """
 
 import fcntl
@@ -16,42 +16,48 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from attention_core.errors import UserError
-from captioner.efficientnet_lite import MEAN, STD, EfficientNetLite
-from captioner.images import to_tensor
+from captioner.backbones import Backbone
+from captioner.corpus import Picture
 
 BATCH = 16
-TRANSFORM = f"whole picture to a square, bicubic, antialiased; mean {MEAN}, std {STD}"
+TRANSFORM = "whole picture to a square, bicubic, antialiased; mean {mean}, std {std}"
 
 
 class FeatureCache:
-    """Features on disk by picture id: `cache[["a", "b"]]` is a float32 tensor (2, S, F).
+    """Features on disk by a picture's stamp: `cache[["a", "b"]]` is a float32 tensor (2, S, F).
 
     Args:
         path: the `.npy` file; its `.json` lies beside it.
+        key: of the encoder that its features must be of.
 
     Raises:
-        UserError: a file of the pair is missing or damaged.
+        UserError: a file of the pair is missing or damaged, or the features are of another encoder.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: str) -> None:
         self.path = path
         try:
-            self.ids: list[str] = json.loads(path.with_suffix(".json").read_text())["ids"]
+            listing = json.loads(path.with_suffix(".json").read_text())
+            self.ids: list[str] = listing["ids"]
+            computed_by: str = listing["key"]
             self._rows: np.ndarray[Any, np.dtype[np.float16]] = np.load(path, mmap_mode="r")
-        except (OSError, ValueError, KeyError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
             raise UserError(
                 f"The feature cache {path} can't be read ({error}): delete it and compute it again."
             ) from None
+        if computed_by != key:
+            raise UserError(
+                f"The feature cache {path} is of another encoder (key {computed_by[:12]}, expected "
+                f"{key[:12]}): delete it and compute it again."
+            )
         if len(self._rows) < len(self.ids):
             raise UserError(
                 f"The feature cache {path} has {len(self._rows)} rows for {len(self.ids)} "
@@ -85,7 +91,7 @@ class FeatureCache:
         return torch.from_numpy(self._rows[[self._row[id] for id in ids]].astype(np.float32))
 
 
-def grid(backbone: EfficientNetLite, images: Tensor) -> Tensor:
+def grid(backbone: Backbone, images: Tensor) -> Tensor:
     """Feature map as a sequence of positions, row by row from the top left.
 
     Shapes: images (B, 3, H, W) -> (B, S, F) with S = h * w.
@@ -93,9 +99,10 @@ def grid(backbone: EfficientNetLite, images: Tensor) -> Tensor:
     return backbone(images).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
 
 
-def cache_key(backbone: EfficientNetLite, size: int) -> str:
+def cache_key(backbone: Backbone, size: int) -> str:
     """SHA-256 over everything the features depend on: backbone, weights, size, transform."""
-    digest = hashlib.sha256(f"{backbone.variant}\n{size}\n{TRANSFORM}\n".encode())
+    transform = TRANSFORM.format(mean=backbone.mean, std=backbone.std)
+    digest = hashlib.sha256(f"{backbone.name}\n{size}\n{transform}\n".encode())
     for name, tensor in backbone.state_dict().items():
         if not name.startswith("classifier."):
             digest.update(name.encode())
@@ -103,24 +110,22 @@ def cache_key(backbone: EfficientNetLite, size: int) -> str:
     return digest.hexdigest()
 
 
-def build(
-    root: Path,
-    backbone: EfficientNetLite,
-    size: int,
-    pictures: Iterable[tuple[str, Image.Image]],
-) -> FeatureCache:
+def build(root: Path, backbone: Backbone, size: int, pictures: Iterable[Picture]) -> FeatureCache:
     """The cache under `root` with all of `pictures` in it; those it lacks are computed.
 
     Every finished batch is kept, so an interrupted build goes on where it stopped, with the same
     batches and so the same numbers as a build that never stopped. A second build of the same cache
     waits for the first.
+
+    Raises:
+        UserError: a picture can't be read, or the cache there is damaged or of another encoder.
     """
     key = cache_key(backbone, size)
-    path = Path(root) / f"{backbone.variant}-{size}-{key[:12]}.npy"
+    path = Path(root) / f"{backbone.name}-{size}-{key[:12]}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     with _sole_writer(path):
         _extend(path, key, backbone, size, pictures)
-    return FeatureCache(path)
+    return FeatureCache(path, key)
 
 
 @contextmanager
@@ -132,36 +137,26 @@ def _sole_writer(path: Path) -> Iterator[None]:
 
 
 def _extend(
-    path: Path,
-    key: str,
-    backbone: EfficientNetLite,
-    size: int,
-    pictures: Iterable[tuple[str, Image.Image]],
+    path: Path, key: str, backbone: Backbone, size: int, pictures: Iterable[Picture]
 ) -> None:
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    ids = FeatureCache(path).ids if path.with_suffix(".json").exists() else []
+    ids = FeatureCache(path, key).ids if path.with_suffix(".json").exists() else []
     known = set(ids)
-    missing = (picture for picture in pictures if picture[0] not in known)
+    missing = [picture for picture in pictures if picture.stamp not in known]
     backbone = backbone.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    columns = (SpinnerColumn(), "Picture features", MofNCompleteColumn(), TimeElapsedColumn())
+    columns = ("Picture features", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress, torch.inference_mode():
-        task = progress.add_task("", total=None, completed=len(ids))
-        for batch in _batches(missing):
-            images = torch.stack([to_tensor(image, size, MEAN, STD) for _, image in batch])
+        task = progress.add_task("", total=len(ids) + len(missing), completed=len(ids))
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            images = torch.stack([backbone.picture(each.open(), size) for each in batch])
             features = grid(backbone, images.to(memory_format=torch.channels_last))
             _write_rows(path, len(ids), features.half().numpy())
-            ids += [id for id, _ in batch]
+            ids += [each.stamp for each in batch]
             _write_json(path.with_suffix(".json"), {"key": key, "ids": ids})
             progress.update(task, completed=len(ids))
-
-
-def _batches(
-    pictures: Iterator[tuple[str, Image.Image]],
-) -> Iterator[list[tuple[str, Image.Image]]]:
-    while batch := list(islice(pictures, BATCH)):
-        yield batch
 
 
 def _write_rows(path: Path, start: int, rows: np.ndarray[Any, np.dtype[np.float16]]) -> None:

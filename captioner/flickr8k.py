@@ -8,17 +8,13 @@ tar shards `images-{train-0,train-1,val,test,extra}.tar`.
 """
 
 import gzip
-import io
-import re
 import tarfile
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from PIL import Image
-
 from attention_core.errors import UserError, nearest
+from captioner.corpus import Captions, Corpus, Picture
 
 SOURCE = "http://nlp.cs.illinois.edu/HockenmaierGroup/8k-pictures.html"
 LANGUAGES = ("en", "zh", "de")
@@ -40,6 +36,21 @@ class Caption:
     text: str
 
 
+def read(root: Path, languages: Sequence[str], splits: Sequence[str]) -> Corpus:
+    """The pictures of some splits, with their captions in some languages.
+
+    Raises:
+        UserError: as for `captions` and `pictures`.
+    """
+    found: dict[tuple[str, str], Captions] = {}
+    for language in languages:
+        for line in captions(root, language):
+            if line.split in splits:
+                of_split = found.setdefault((line.split, language), {})
+                of_split.setdefault(line.image, []).append(line.text)
+    return Corpus("flickr8k", pictures(root, splits), found)
+
+
 def captions(root: Path, language: str) -> list[Caption]:
     """Every caption in a language, as written, in the order of the file.
 
@@ -57,10 +68,10 @@ def captions(root: Path, language: str) -> list[Caption]:
         raise UserError(f"{path} is damaged ({error}): fetch it again.") from None
 
 
-def pictures(root: Path, splits: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
-    """The pictures of some splits (train, val, test, extra), always in the same order.
+def pictures(root: Path, splits: Sequence[str]) -> dict[str, Picture]:
+    """The pictures of some splits (train, val, test, extra) by id, always in the same order.
 
-    Yields: the picture's id, which is its file's stem, and the picture in RGB.
+    A picture's id is its file's stem.
 
     Raises:
         UserError: an unknown split, or a missing or damaged shard.
@@ -69,16 +80,17 @@ def pictures(root: Path, splits: Sequence[str]) -> Iterator[tuple[str, Image.Ima
         if split not in SHARDS:
             raise UserError(f"Flickr8k has no split {split!r}.{nearest(split, SHARDS)}")
     shards = [_existing(root, name) for split in splits for name in SHARDS[split]]
-    return (picture for shard in shards for picture in _read_shard(shard))
+    return {picture.stamp: picture for shard in shards for picture in _members(shard)}
 
 
-def _read_shard(path: Path) -> Iterator[tuple[str, Image.Image]]:
+def _members(path: Path) -> list[Picture]:
     try:
         with tarfile.open(path) as shard:
-            for member in shard:
-                if file := shard.extractfile(member):
-                    image = Image.open(io.BytesIO(file.read())).convert("RGB")
-                    yield PurePath(member.name).stem, image
+            return [
+                Picture(path, PurePath(member.name).stem, member.offset_data, member.size)
+                for member in shard
+                if member.isfile()
+            ]
     except (OSError, tarfile.TarError) as error:
         raise UserError(f"{path} is damaged ({error}): fetch it again.") from None
 
@@ -91,15 +103,3 @@ def _existing(root: Path, name: str) -> Path:
             "(the files expected here are listed in captioner/flickr8k.py)."
         )
     return path
-
-
-def normalise(text: str, language: str) -> str:
-    """A caption as training text; references in evaluation stay as they were written.
-
-    NFC, one space between words, none before punctuation or 's, no final period; English (which
-    is written with and without capitals here) in lower case.
-    """
-    text = " ".join(unicodedata.normalize("NFC", text).split())
-    text = re.sub(r"\s+([.,;:!?]|n't\b|'(?:s|m|d|ll|re|ve)\b)", r"\1", text, flags=re.IGNORECASE)
-    text = re.sub(r"[.。\s]+$", "", text)
-    return text.lower() if language == "en" else text

@@ -18,6 +18,9 @@ from torch import Tensor
 
 from attention_core.errors import UserError
 
+Normal = float | tuple[float, ...]
+"""A mean or deviation of pixels: one number, or one for each colour."""
+
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | NDArray[Any]
 
 SMALLEST = 16
@@ -30,7 +33,7 @@ _ENOUGH = (1024, 1024)
 _READING = threading.Lock()
 
 
-def open_picture(source: Source) -> Image.Image:
+def open_picture(source: Source, name: str = "The picture") -> Image.Image:
     """The first frame of a picture, upright and in RGB, transparent parts on white.
 
     Any mode is understood: grey, palette, CMYK, 16 bits a channel (scaled to 8), floating point
@@ -40,6 +43,7 @@ def open_picture(source: Source) -> Image.Image:
     Args:
         source: a path, the bytes of a file, a file open for reading bytes, a Pillow image, or an
             array (H, W) or (H, W, 1, 3 or 4): unsigned integers, or floats in [0, 1].
+        name: what errors call it, unless the source has a name of its own.
 
     Raises:
         UserError: no such file, a folder, an empty or damaged file, not a picture, less than 16
@@ -48,18 +52,18 @@ def open_picture(source: Source) -> Image.Image:
     if isinstance(source, np.ndarray):
         source = _from_array(source)
     if isinstance(source, Image.Image):
-        with _reading("The picture"):
-            _check_size(source, "The picture")
+        with _reading(name):
+            _check_size(source, name)
             return _upright_rgb(source)
     if isinstance(source, str | os.PathLike):
         path = Path(source)
         with _opened(path) as file:
             return _from_file(file, str(path))
     content = source if isinstance(source, bytes) else source.read()
-    return _from_file(io.BytesIO(content), str(getattr(source, "name", "The picture")))
+    return _from_file(io.BytesIO(content), str(getattr(source, "name", name)))
 
 
-def to_tensor(image: Image.Image, size: int, mean: float, std: float) -> Tensor:
+def to_tensor(image: Image.Image, size: int, mean: Normal, std: Normal) -> Tensor:
     """The whole picture squeezed to a square: antialiased bicubic, nothing cropped.
 
     x = (pixel / 255 - mean) / std
@@ -68,7 +72,11 @@ def to_tensor(image: Image.Image, size: int, mean: float, std: float) -> Tensor:
     """
     square = image.resize((size, size), Image.Resampling.BICUBIC)
     pixels = torch.from_numpy(np.array(square, dtype=np.float32)).permute(2, 0, 1)
-    return (pixels / 255 - mean) / std
+    return (pixels / 255 - _by_colour(mean)) / _by_colour(std)
+
+
+def _by_colour(value: Normal) -> Tensor:
+    return torch.tensor(value, dtype=torch.float32).view(-1, 1, 1)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -1,11 +1,13 @@
 """Recipes of captioning, and what the training loop needs for one."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
@@ -23,23 +25,15 @@ from attention_core.training import (
     bucketed,
     pad,
 )
-from captioner import flickr8k
-from captioner.efficientnet_lite import load_imagenet
+from captioner.augment import augmented
+from captioner.backbones import RANDOM, load_backbone
+from captioner.corpus import normalise
+from captioner.data import DataConfig, read
 from captioner.features import build
 from captioner.metrics import quick_metrics
 from captioner.model import EncoderConfig, ModelConfig, build_model
-from captioner.predictor import Captioner
+from captioner.predictor import BATCH, Captioner
 from captioner.reward import CiderReward
-
-
-@dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """Flickr8k under ``root``, and where picture features are cached."""
-
-    root: str = "data"
-    cache: str = "runs/features"
-    languages: tuple[str, ...] = field(default=("en",), metadata={"choices": flickr8k.LANGUAGES})
-    vocabulary: int = field(default=3000, metadata={"min": 300})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,26 +45,48 @@ class CiderConfig(SelfCriticalConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class CaptionRecipe(Recipe):
-    """A recipe of the task ``caption``; without ``self_critical`` it is teacher forcing."""
+    """A recipe of the task ``caption``; without ``self_critical`` it is teacher forcing.
+
+    ``start`` is a checkpoint to begin from, with its tokenizer, such as that of a frozen encoder
+    to fine-tune.
+    """
 
     data: DataConfig = DataConfig()
     encoder: EncoderConfig = EncoderConfig()
     model: ModelConfig = ModelConfig()
     search: SearchConfig = SearchConfig(max_length=40)
     self_critical: CiderConfig | None = None
+    start: str | None = None
 
     def __post_init__(self) -> None:
+        if self.encoder.fine_tune and not self.training.learning_rate:
+            raise UserError("training.learning_rate: the encoder's follows it, so it can't be 0")
         if self.self_critical is None:
             return
+        if self.start:
+            raise UserError("start: self_critical has its own: leave one of the two out")
         if len(self.data.languages) > 1:
             raise UserError(
                 "self_critical: train one language at a time, as CIDEr counts its words"
             )
         self.self_critical.check(self.training)
 
+    @property
+    def beginning(self) -> str | None:
+        """The checkpoint that training begins from, if any."""
+        return self.self_critical.start if self.self_critical else self.start
+
+
+class Item(NamedTuple):
+    """Pictures of a batch, the language of their captions, and the seed of their changes."""
+
+    language: str
+    images: list[str]
+    seed: tuple[int, int, int]
+
 
 class CaptionLearner(Learner):
-    """Captions, cached features, tokenizer, model and objective of a recipe.
+    """Captions, pictures or their cached features, tokenizer, model and objective of a recipe.
 
     A picture is encoded once for all of its captions in a batch; pictures with fewer captions
     than the most repeat some, so that every source has as many rows.
@@ -80,66 +96,72 @@ class CaptionLearner(Learner):
 
     def __init__(self, recipe: CaptionRecipe) -> None:
         self.recipe = recipe
-        root = Path(recipe.data.root) / "flickr8k"
-        self.captions = {
-            (split, language): _by_picture(flickr8k.captions(root, language), split)
-            for split in ("train", "val")
-            for language in recipe.data.languages
+        encoder, begin = recipe.encoder, recipe.beginning
+        self.corpus = read(recipe.data, ("train", "val"))
+        for split in ("train", "val"):
+            for language in recipe.data.languages:
+                self.corpus.of(split, language)  # which tells an empty one
+        self._texts = {
+            language: self._training_texts(language) for language in recipe.data.languages
         }
-        backbone = load_imagenet(recipe.encoder.backbone).requires_grad_(False)
-        pictures = flickr8k.pictures(root, ("train", "val"))
-        self.features = build(Path(recipe.data.cache), backbone, recipe.encoder.size, pictures)
         self.tokenizer = self._tokenizer()
-        self._rows = {
-            language: {
-                image: [
-                    [
-                        self.tokenizer.begin(language),
-                        *self.tokenizer.encode(flickr8k.normalise(text, language)),
-                        self.tokenizer.eos,
-                    ]
-                    for text in texts
-                ]
-                for image, texts in self.captions["train", language].items()
-            }
-            for language in recipe.data.languages
-        }
+        weights = RANDOM if begin else encoder.weights
+        backbone = load_backbone(encoder.backbone, size=encoder.size, weights=weights)
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model, self.tokenizer.size, backbone)
+        if begin:
+            checkpoint.load_into(self.model, checkpoint.read(begin))
         recipe.search.check(self.model.decoder)
+        backbone.requires_grad_(encoder.fine_tune)
+        self.features = None
+        if encoder.fine_tune:
+            self.rates: Mapping[str, float] = {"model.encoder.backbone.": encoder.learning_rate}
+        else:
+            pictures = self.corpus.pictures.values()
+            self.features = build(Path(recipe.data.cache), backbone, encoder.size, pictures)
+        self._rows = {
+            language: {
+                image: [self._ids(text, language) for text in texts]
+                for image, texts in captions.items()
+            }
+            for language, captions in self._texts.items()
+        }
+        self.captioner = Captioner(self.model, self.tokenizer, recipe.search, encoder.size)
         self.objective = self._objective()
 
-    def batches(self, epoch: int) -> Sequence[tuple[str, list[str]]]:
+    def batches(self, epoch: int) -> Sequence[Item]:
         """Pictures of one language each, those with captions of like length together."""
         seed = self.recipe.seed * 1000 + epoch
-        found = []
+        found: list[Item] = []
         for language, rows in self._rows.items():
             images = list(rows)
             lengths = [len(texts) * max(map(len, texts)) for texts in rows.values()]
             for batch in bucketed(lengths, self.recipe.training.batch_tokens, seed):
-                found.append((language, [images[i] for i in batch]))
+                each = (self.recipe.seed, epoch, len(found))
+                found.append(Item(language, [images[i] for i in batch], each))
         return [found[i] for i in np.random.default_rng(seed).permutation(len(found))]
 
-    def collate(self, item: tuple[str, list[str]]) -> Batch:
-        language, images = item
-        each = [self._rows[language][image] for image in images]
+    def collate(self, item: Item) -> Batch:
+        each = [self._rows[item.language][image] for image in item.images]
         most = max(map(len, each))
         rows = [texts[i % len(texts)] for texts in each for i in range(most)]
-        return Batch((self.features[images],), pad(rows, self.tokenizer.pad))
+        generator = np.random.default_rng(item.seed)
+        source = self._sources(item.images, item.language, generator)
+        return Batch((source,), pad(rows, self.tokenizer.pad))
 
     def validate(self) -> dict[str, float]:
         """CIDEr and BLEU-4 of greedy captions of the validation pictures; the mean CIDEr."""
-        captioner = Captioner(
-            self.model, self.tokenizer, self.recipe.search, self.recipe.encoder.size
-        )
         scores: dict[str, float] = {}
         for language in self.recipe.data.languages:
-            references = self.captions["val", language]
-            images = list(references)
-            found = captioner.caption_features(self.features[images], language=language, beam=1)
-            metrics = quick_metrics(
-                references, {i: c.text for i, c in zip(images, found, strict=True)}
-            )
+            references = self.corpus.of("val", language)
+            found: dict[str, str] = {}
+            for start in range(0, len(references), BATCH):
+                images = list(references)[start : start + BATCH]
+                captions = self.captioner.caption_features(
+                    self._sources(images), language=language, beam=1
+                )
+                found |= {name: c.text for name, c in zip(images, captions, strict=True)}
+            metrics = quick_metrics(references, found)
             scores |= {f"{language}_{name}": value for name, value in metrics.items()}
         mean = sum(scores[f"{x}_CIDEr"] for x in self.recipe.data.languages)
         return {**scores, "cider": mean / len(self.recipe.data.languages)}
@@ -153,17 +175,38 @@ class CaptionLearner(Learner):
             weights=checkpoint.weights_of(self.model),
             files={
                 "tokenizer.model": self.tokenizer.to_bytes(),
-                "README.md": _card(self.recipe, metrics).encode(),
+                "README.md": _card(self.recipe, self.corpus.name, metrics).encode(),
             },
             half=True,
         )
+
+    def _sources(
+        self,
+        images: Sequence[str],
+        language: str | None = None,
+        generator: np.random.Generator | None = None,
+    ) -> Tensor:
+        """What the encoder takes of some pictures; with a generator, changed for training."""
+        pictures = [self.corpus.pictures[image] for image in images]
+        if self.features is not None:
+            return self.features[[picture.stamp for picture in pictures]]
+        opened = [picture.open() for picture in pictures]
+        if language and generator:
+            opened = [
+                augmented(picture, self._texts[language][image], language, generator)
+                for image, picture in zip(images, opened, strict=True)
+            ]
+        return self.captioner.tensors(opened)
+
+    def _ids(self, text: str, language: str) -> list[int]:
+        tokenizer = self.tokenizer
+        return [tokenizer.begin(language), *tokenizer.encode(text), tokenizer.eos]
 
     def _objective(self) -> Objective:
         training, critical = self.recipe.training, self.recipe.self_critical
         if critical is None:
             return TeacherForcing.of(training, self.model, pad=self.tokenizer.pad)
-        checkpoint.load_into(self.model, checkpoint.read(critical.start))
-        corpus = self.captions["train", self.recipe.data.languages[0]].values()
+        corpus = self.corpus.of("train", self.recipe.data.languages[0]).values()
         return SelfCritical(
             self.model,
             CiderReward(corpus, self.tokenizer),
@@ -174,17 +217,30 @@ class CaptionLearner(Learner):
             cross_entropy=critical.cross_entropy,
         )
 
+    def _training_texts(self, language: str) -> dict[str, list[str]]:
+        """The training captions as they are learnt, less those without a word."""
+        found = {
+            image: [text for line in lines if (text := normalise(line, language))]
+            for image, lines in self.corpus.of("train", language).items()
+        }
+        found = {image: texts for image, texts in found.items() if texts}
+        if not found:
+            raise UserError(
+                f"{self.corpus.name}: the training captions in {language!r} have no words to learn "
+                "a vocabulary from"
+            )
+        return found
+
     def _tokenizer(self) -> Tokenizer:
-        critical = self.recipe.self_critical
-        path = Path(critical.start if critical else self.recipe.out) / "tokenizer.model"
-        if path.exists() or critical:
+        begin = self.recipe.beginning
+        path = Path(begin or self.recipe.out) / "tokenizer.model"
+        if path.exists() or begin:
             return Tokenizer.load(path)
         text = [
-            flickr8k.normalise(line, language)
-            for (split, language), pictures in self.captions.items()
-            if split == "train"
-            for texts in pictures.values()
-            for line in texts
+            line
+            for captions in self._texts.values()
+            for lines in captions.values()
+            for line in lines
         ]
         tokenizer = Tokenizer.train(
             text, vocabulary=self.recipe.data.vocabulary, languages=self.recipe.data.languages
@@ -194,20 +250,15 @@ class CaptionLearner(Learner):
         return tokenizer
 
 
-def _by_picture(captions: Sequence[flickr8k.Caption], split: str) -> dict[str, list[str]]:
-    pictures: dict[str, list[str]] = {}
-    for caption in captions:
-        if caption.split == split:
-            pictures.setdefault(caption.image, []).append(caption.text)
-    return pictures
-
-
-def _card(recipe: CaptionRecipe, metrics: dict[str, float]) -> str:
+def _card(recipe: CaptionRecipe, corpus: str, metrics: dict[str, float]) -> str:
     table = "\n".join(f"| {name} | {value:.1f} |" for name, value in metrics.items())
+    encoder = recipe.encoder
+    weights = "random weights" if encoder.weights == RANDOM else encoder.weights or "ImageNet"
+    taught = "fine-tuned" if encoder.fine_tune else "frozen"
     return f"""# Captions in {", ".join(recipe.data.languages)}
 
-{recipe.encoder.backbone} (ImageNet, frozen) and a recurrent decoder with attention (preset
-`{recipe.model.preset}`), trained on the Flickr8k training captions, seed {recipe.seed}.
+{encoder.backbone} ({weights}, {taught}) and a recurrent decoder with attention (preset
+`{recipe.model.preset}`), trained on the training captions of {corpus}, seed {recipe.seed}.
 
 | validation, greedy search | points |
 |---|---|

@@ -3,16 +3,23 @@
 from dataclasses import dataclass, field
 
 from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
-from captioner.efficientnet_lite import CHANNELS, EfficientNetLite
+from captioner.backbones import Backbone
 from captioner.encoder import PictureEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """The CNN, frozen at its ImageNet weights, and the side of its square input in pixels."""
+    """The network that sees, the side of its square input in pixels, and whether it learns too.
+
+    ``weights`` None are those of ImageNet, "random" none, anything else is a file of them. A
+    backbone that isn't fine-tuned is frozen, and its features are cached.
+    """
 
     backbone: str = "efficientnet-lite2"
     size: int = field(default=224, metadata={"min": 32})
+    weights: str | None = None
+    fine_tune: bool = False
+    learning_rate: float = field(default=1e-5, metadata={"min": 0.0})  # its own, when fine-tuned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +42,8 @@ class ModelConfig:
     tied: bool = True
 
 
-def build_model(config: ModelConfig, vocabulary: int, backbone: EfficientNetLite | None) -> Seq2Seq:
-    """The model of a recipe. Without a backbone it takes features instead of pictures.
+def build_model(config: ModelConfig, vocabulary: int, backbone: Backbone) -> Seq2Seq:
+    """The model of a recipe, which takes pictures, or their features computed earlier.
 
     Raises UserError for an unknown preset, cell or scorer.
     """
@@ -60,5 +67,5 @@ def build_model(config: ModelConfig, vocabulary: int, backbone: EfficientNetLite
             dropout=config.dropout,
         ),
     )
-    encoder = PictureEncoder(backbone, CHANNELS, config.values, config.dropout)
+    encoder = PictureEncoder(backbone, config.values, config.dropout)
     return Seq2Seq(encoder, decoder)

@@ -19,20 +19,25 @@ from attention_core.recipe import from_dict
 from attention_core.search import Hypothesis
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig
-from captioner.efficientnet_lite import MEAN, STD, EfficientNetLite
-from captioner.images import to_tensor
+from captioner.backbones import RANDOM, load_backbone
+from captioner.encoder import PictureEncoder
 
 BATCH = 16
 
 
 @dataclass(frozen=True)
 class Caption:
-    """A caption, and for each of its words how much the decoder looked at each grid cell."""
+    """A caption, and for each of its words how much the decoder looked at each grid cell.
+
+    A model with a sentinel may look away from the picture, β of its attention (Lu et al. 2017,
+    §2.3); ``looked`` is the rest, how much it looked at the picture at all.
+    """
 
     text: str
     score: float  # mean log-probability of a token, in nats
     tokens: list[str]  # words
     attention: list[list[list[float]]]  # for each word a grid, rows from the top, sum at most 1
+    looked: list[float] | None = None  # for each word 1 - β, where the model has a sentinel
     alternatives: tuple[Caption, ...] = ()  # the next best, best first
 
 
@@ -66,7 +71,9 @@ class Captioner:
         tokenizer = Tokenizer.load(saved.path / "tokenizer.model")
         try:
             recipe = from_dict(CaptionRecipe, saved.config)
-            backbone = EfficientNetLite(recipe.encoder.backbone)
+            backbone = load_backbone(
+                recipe.encoder.backbone, size=recipe.encoder.size, weights=RANDOM
+            )
             model = build_model(recipe.model, tokenizer.size, backbone)
         except (ValueError, RuntimeError) as error:  # sizes that no model can have, or no memory
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
@@ -93,14 +100,15 @@ class Captioner:
         self.tokenizer.begin(language)
         found: list[Caption] = []
         for start in range(0, len(pictures), BATCH):
-            batch = [
-                to_tensor(picture, self.size, MEAN, STD)
-                for picture in pictures[start : start + BATCH]
-            ]
-            found += self.caption_features(
-                torch.stack(batch), language=language, beam=beam, nbest=nbest
-            )
+            batch = self.tensors(pictures[start : start + BATCH])
+            found += self.caption_features(batch, language=language, beam=beam, nbest=nbest)
         return found
+
+    def tensors(self, pictures: Sequence[Image.Image]) -> Tensor:
+        """RGB pictures as the encoder takes them: (B, 3, size, size)."""
+        encoder = self.model.encoder
+        assert isinstance(encoder, PictureEncoder)
+        return torch.stack([encoder.backbone.picture(each, self.size) for each in pictures])
 
     def caption_features(
         self, source: Tensor, *, language: str, beam: int | None = None, nbest: int = 1
@@ -127,16 +135,19 @@ class Captioner:
     def _caption(self, hypothesis: Hypothesis, language: str) -> Caption:
         words = [w for w in self.tokenizer.words(hypothesis.tokens) if w[0] != "</s>"]
         grids: list[list[list[float]]] = []
+        looked: list[float] | None = None
         if hypothesis.weights is not None:
             side = round(hypothesis.weights.size(1) ** 0.5)
-            grids = [
-                hypothesis.weights[where].mean(0).view(side, side).tolist() for _, where in words
-            ]
+            each = [hypothesis.weights[where].mean(0) for _, where in words]
+            grids = [weights.view(side, side).tolist() for weights in each]
+            if self.model.decoder.sentinel is not None:
+                looked = [float(weights.sum()) for weights in each]
         return Caption(
             text=present(self.tokenizer.decode(hypothesis.tokens), language),
             score=hypothesis.log_probability / len(hypothesis.tokens),
             tokens=[word for word, _ in words],
             attention=grids,
+            looked=looked,
         )
 
 

@@ -12,8 +12,8 @@ from captioner.efficientnet_lite import (
     VARIANTS,
     ConvNorm,
     EfficientNetLite,
-    _our_name,
     load_imagenet,
+    our_names,
 )
 
 PARAMETERS = {  # of the authors' release, with the classifier
@@ -92,7 +92,7 @@ def test_parity_with_the_reference(variant: str, size: int) -> None:
         reference(torch.randn(4, 3, size, size))
     reference.eval()
     model = EfficientNetLite(variant).eval()
-    model.load_state_dict({_our_name(k): v for k, v in reference.state_dict().items()})
+    model.load_state_dict(our_names(reference.state_dict()))
     images = torch.randn(1, 3, size, size)
     with torch.inference_mode():
         features = model(images)

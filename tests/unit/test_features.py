@@ -15,6 +15,7 @@ from attention_core.errors import UserError
 from captioner import features
 from captioner.efficientnet_lite import MEAN, STD, EfficientNetLite
 from captioner.features import BATCH, FeatureCache, build, cache_key, grid
+from captioner.corpus import Picture
 from captioner.images import to_tensor
 
 SIZE = 64
@@ -33,19 +34,29 @@ def backbone() -> EfficientNetLite:
     return model.eval()
 
 
-def pictures(count: int, stop: int | None = None) -> Iterator[tuple[str, Image.Image]]:
-    for number in range(count):
-        if number == stop:
+def noise(number: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(number).integers(0, 256, (24, 24, 3), np.uint8))
+
+
+class Noise(Picture):
+    """A picture of noise, which interrupts the build where it is the last."""
+
+    def open(self) -> Image.Image:
+        if self.length == 0:
             raise KeyboardInterrupt
-        noise = np.random.default_rng(number).integers(0, 256, (24, 24, 3), np.uint8)
-        yield f"p{number}", Image.fromarray(noise)
+        return noise(self.start)
+
+
+def pictures(count: int, stop: int | None = None) -> Iterator[Picture]:
+    for number in range(count):
+        yield Noise(Path(), f"p{number}", number, 0 if number == stop else None)
 
 
 def test_numbers_and_their_order(tmp_path: Path, backbone: EfficientNetLite) -> None:
     cache = build(tmp_path, backbone, SIZE, pictures(5))
     assert (len(cache), cache.shape, cache.ids) == (5, (4, 1280), ["p0", "p1", "p2", "p3", "p4"])
     assert "p4" in cache and "p5" not in cache
-    images = torch.stack([to_tensor(image, SIZE, MEAN, STD) for _, image in pictures(5)])
+    images = torch.stack([to_tensor(noise(number), SIZE, MEAN, STD) for number in range(5)])
     with torch.inference_mode():
         expected = backbone(images)
     assert expected.std() > 0.1
@@ -97,7 +108,8 @@ def test_interrupted_between_the_rows_and_their_ids(
         patched.setattr(features, "_write_json", failing)
         build(tmp_path / "cut", backbone, SIZE, pictures(BATCH + 3))
     path = tmp_path / "cut" / whole.path.name
-    assert (len(FeatureCache(path)), len(np.load(path))) == (BATCH, BATCH + 3)
+    key = cache_key(backbone, SIZE)
+    assert (len(FeatureCache(path, key)), len(np.load(path))) == (BATCH, BATCH + 3)
     build(tmp_path / "cut", backbone, SIZE, pictures(BATCH + 3))
     assert path.read_bytes() == whole.path.read_bytes()
 
@@ -154,19 +166,51 @@ def test_progress_stays_off_standard_output(
 
 def test_caches_that_can_not_be_used(tmp_path: Path, backbone: EfficientNetLite) -> None:
     cache = build(tmp_path, backbone, SIZE, pictures(3))
+    key = cache_key(backbone, SIZE)
     with pytest.raises(UserError, match="lacks 1 pictures, such as 'other'"):
         cache[["p1", "other"]]
     with pytest.raises(UserError, match="can't be read"):
-        FeatureCache(tmp_path / "nothing.npy")
+        FeatureCache(tmp_path / "nothing.npy", key)
+    with pytest.raises(UserError, match=f"of another encoder .key {key[:12]}, expected 0123"):
+        FeatureCache(cache.path, "0123")
     listing = cache.path.with_suffix(".json")
     content = json.loads(listing.read_text())
     listing.write_text(json.dumps({**content, "ids": [*content["ids"], "p3"]}))
     with pytest.raises(UserError, match="has 3 rows for 4 pictures"):
-        FeatureCache(cache.path)
+        FeatureCache(cache.path, key)
     listing.write_text("{")
     with pytest.raises(UserError, match="can't be read"):
-        FeatureCache(cache.path)
+        FeatureCache(cache.path, key)
     listing.write_text(json.dumps(content))
     cache.path.write_bytes(cache.path.read_bytes()[:-1])
     with pytest.raises(UserError, match="can't be read"):
-        FeatureCache(cache.path)
+        FeatureCache(cache.path, key)
+
+
+def test_a_cache_under_the_name_of_another(tmp_path: Path, backbone: EfficientNetLite) -> None:
+    """As where files are copied or renamed by hand."""
+    cache = build(tmp_path, backbone, SIZE, pictures(3))
+    other = copy.deepcopy(backbone)
+    with torch.no_grad():
+        other.stem.conv.weight += 1
+    name = f"{other.name}-{SIZE}-{cache_key(other, SIZE)[:12]}"
+    for suffix in (".npy", ".json"):
+        (tmp_path / name).with_suffix(suffix).write_bytes(
+            cache.path.with_suffix(suffix).read_bytes()
+        )
+    with pytest.raises(UserError, match="is of another encoder"):
+        build(tmp_path, other, SIZE, pictures(3))
+
+
+def test_a_picture_that_changes_is_computed_again(
+    tmp_path: Path, backbone: EfficientNetLite
+) -> None:
+    path = tmp_path / "a.png"
+    noise(1).save(path)
+    before = Picture.file(path)
+    first = build(tmp_path / "cache", backbone, SIZE, [before])[[before.stamp]]
+    noise(2).rotate(90).resize((30, 30)).save(path)
+    after = Picture.file(path)
+    assert after.stamp != before.stamp
+    second = build(tmp_path / "cache", backbone, SIZE, [after])[[after.stamp]]
+    assert (first - second).abs().max() > 0.1

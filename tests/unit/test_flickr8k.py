@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from attention_core.errors import UserError
-from captioner.flickr8k import Caption, captions, normalise, pictures
+from captioner.corpus import normalise
+from captioner.flickr8k import Caption, captions, pictures, read
 
 SHARDS = {
     "images-train-0.tar": {"b_1": "red", "a_2": "green"},
@@ -25,7 +26,7 @@ def root(tmp_path: Path) -> Path:
         with tarfile.open(tmp_path / shard, "w") as tar:
             for name, colour in images.items():
                 file = io.BytesIO()
-                Image.new("RGB", (8, 8), colour).save(file, "WEBP", lossless=True)
+                Image.new("RGB", (16, 16), colour).save(file, "WEBP", lossless=True)
                 member = tarfile.TarInfo(f"{name}.webp")
                 member.size = file.tell()
                 file.seek(0)
@@ -43,12 +44,20 @@ def test_captions_as_written(root: Path) -> None:
 
 
 def test_pictures_in_the_order_of_the_shards(root: Path) -> None:
-    found = [(id, image.mode, image.getpixel((4, 4))) for id, image in pictures(root, ["train"])]
-    assert found == [
+    found = {id: picture.open() for id, picture in pictures(root, ["train"]).items()}
+    assert [(id, image.mode, image.getpixel((4, 4))) for id, image in found.items()] == [
         (id, "RGB", COLOURS[c])
         for id, c in zip(["b_1", "a_2", "c_3"], ["red", "green", "blue"], strict=True)
     ]
-    assert [id for id, _ in pictures(root, ["val", "train"])] == ["d_4", "b_1", "a_2", "c_3"]
+    assert list(pictures(root, ["val", "train"])) == ["d_4", "b_1", "a_2", "c_3"]
+
+
+def test_the_splits_asked_for(root: Path) -> None:
+    corpus = read(root, ["en"], ["val"])
+    assert list(corpus.pictures) == ["d_4"]
+    assert corpus.of("val", "en") == {"d_4": ['Two "wild"\tdogs']}
+    with pytest.raises(UserError, match="flickr8k has no picture for train with a caption in 'en'"):
+        corpus.of("train", "en")
 
 
 def test_what_is_missing_is_named(root: Path) -> None:
@@ -66,7 +75,11 @@ def test_what_is_damaged_is_named(root: Path) -> None:
     shard = root / "images-val.tar"
     shard.write_bytes(shard.read_bytes()[:700])
     with pytest.raises(UserError, match=r"images-val\.tar is damaged"):
-        list(pictures(root, ["val"]))
+        pictures(root, ["val"])
+    with tarfile.open(root / "images-val.tar", "w") as tar:
+        tar.addfile(tarfile.TarInfo("none.webp"))
+    with pytest.raises(UserError, match=r"images-val\.tar: none is empty"):
+        pictures(root, ["val"])["none"].open()
     path = root / "captions.en.tsv.gz"
     whole = path.read_bytes()
     for content in (whole[:-9], b"plain text", gzip.compress(b"a\ttrain\tfirst\tA dog")):

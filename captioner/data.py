@@ -1,0 +1,176 @@
+"""The data of a recipe: Flickr8k, or captions and pictures of one's own in any known format."""
+
+import hashlib
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+
+from attention_core.errors import UserError, nearest
+from captioner import coco, flickr8k, rows
+from captioner.corpus import SPLITS, Captions, Corpus, Picture
+from captioner.rows import Row
+
+ALIASES = {"dev": "val", "valid": "val", "validation": "val"}
+CAPTIONS = (".csv", ".tsv", ".json", ".jsonl", ".token")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Flickr8k under ``root``, or the files ``captions``; and where picture features are cached.
+
+    ``captions`` are files of one format each, or one folder that holds such a file: CSV, JSON
+    lines, COCO or Karpathy JSON, Flickr token files. Their pictures are in the folder ``pictures``
+    or below it; None is where the first of the files is.
+
+    Raises UserError for a language without a proper name.
+    """
+
+    root: str = "data"
+    captions: tuple[str, ...] = ()
+    pictures: str | None = None
+    cache: str = "runs/features"
+    languages: tuple[str, ...] = ("en",)
+    vocabulary: int = field(default=3000, metadata={"min": 300})
+
+    def __post_init__(self) -> None:
+        if not self.languages:
+            raise UserError("languages: name at least one")
+        for language in self.languages:
+            if not re.fullmatch(r"[\w-]+", language):
+                raise UserError(f"languages: {language!r} is no name, such as 'en'")
+            if not self.captions and language not in flickr8k.LANGUAGES:
+                raise UserError(
+                    f"languages: Flickr8k has no captions in {language!r}."
+                    f"{nearest(language, flickr8k.LANGUAGES)}"
+                )
+
+
+def read(config: DataConfig, splits: Sequence[str]) -> Corpus:
+    """The pictures of some of the splits train, val and test, with their captions.
+
+    Where the captions tell no split, one picture in ten is for val and one for test, chosen by a
+    hash of its name: always the same ones, with all of their captions.
+
+    Raises:
+        UserError: files are missing, damaged or of no known format; they name pictures that aren't
+            there; an id comes twice; a picture is in two splits; no caption is in a language.
+    """
+    if not config.captions:
+        return flickr8k.read(Path(config.root) / "flickr8k", config.languages, splits)
+    files = [_caption_file(Path(name)) for name in config.captions]
+    name = " and ".join(map(str, files))
+    found = [row for file in files for row in _rows(file)]
+    folder = Path(config.pictures) if config.pictures else files[0].parent
+    places = _pictures(name, folder, [row.image for row in found])
+    by_image = _splits(name, found)
+    captions: dict[tuple[str, str], Captions] = {}
+    for row, language in _languages(name, found, config.languages):
+        if (split := by_image[row.image]) in splits:
+            captions.setdefault((split, language), {}).setdefault(row.image, []).append(row.text)
+    described = dict.fromkeys(image for of_split in captions.values() for image in of_split)
+    return Corpus(name, {image: Picture.file(places[image]) for image in described}, captions)
+
+
+def _caption_file(path: Path) -> Path:
+    """The file itself, or the only one in a folder that may hold captions."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        near = [other.name for other in path.parent.glob("*")] if path.parent.is_dir() else []
+        close = get_close_matches(path.name, near, n=1)
+        guess = f" Did you mean '{path.with_name(close[0])}'?" if close else ""
+        raise UserError(f"There are no captions at {path}.{guess}")
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in CAPTIONS)
+    if len(found) != 1:
+        names = ", ".join(file.name for file in found)
+        raise UserError(
+            f"{path} has {len(found)} files of captions ({', '.join(CAPTIONS)}), and should have "
+            f"one: {'name it in data.captions: ' + names if found else 'add it'}"
+        )
+    return found[0]
+
+
+def _rows(path: Path) -> list[Row]:
+    """The captions of a file, whose format is told by its ending and its first line."""
+    match path.suffix.lower():
+        case ".json":
+            return coco.rows(path)
+        case ".jsonl":
+            return rows.json_lines(path)
+        case _:
+            return rows.tokens(path) if rows.is_tokens(path) else rows.table(path)
+
+
+def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]:
+    """The files of the pictures named, by their place in the folder or their name alone."""
+    files = [path for path in folder.rglob("*") if path.suffix.lower() in PICTURES]
+    by_name = {path.name: path for path in files}
+    several = Counter(path.name for path in files)
+    found, missing = {}, []
+    for image in dict.fromkeys(images):
+        alone = Path(image).name
+        if (folder / image).is_file():
+            found[image] = folder / image
+        elif several[alone] > 1:
+            raise UserError(
+                f"{name}: {image!r} is {several[alone]} times below {folder}: name its folder too"
+            )
+        elif alone in by_name:
+            found[image] = by_name[alone]
+        else:
+            missing.append(image)
+    if missing:
+        close = get_close_matches(Path(missing[0]).name, by_name, n=1)
+        guess = f" Did you mean {close[0]!r}?" if close else ""
+        raise UserError(
+            f"{name} names {len(missing)} of {len(found) + len(missing)} pictures that aren't in "
+            f"{folder}, such as {missing[0]!r}.{guess}"
+        )
+    if extra := {*map(str, files)} - {*map(str, found.values())}:
+        print(
+            f"{folder}: {len(extra)} of {len(files)} pictures have no caption and are left out, "
+            f"such as {min(extra)}",
+            file=sys.stderr,
+        )
+    return found
+
+
+def _splits(name: str, found: Sequence[Row]) -> dict[str, str]:
+    """The split of each picture, as it is told, or by hash."""
+    splits: dict[str, str] = {}
+    for row in found:
+        split = ALIASES.get(row.split or "", row.split) or _by_hash(row.image)
+        if split not in SPLITS:
+            raise UserError(f"{name}: unknown split {split!r}.{nearest(split, SPLITS)}")
+        if splits.setdefault(row.image, split) != split:
+            raise UserError(
+                f"{name}: {row.image} is in {splits[row.image]} and in {split}: a picture has one "
+                "split"
+            )
+    return splits
+
+
+def _by_hash(image: str) -> str:
+    tenth = hashlib.sha256(image.encode()).digest()[0] * 10 // 256
+    return {0: "val", 1: "test"}.get(tenth, "train")
+
+
+def _languages(name: str, found: Sequence[Row], languages: Sequence[str]) -> list[tuple[Row, str]]:
+    """The rows in some languages, each with its own."""
+    told = {row.language for row in found if row.language}
+    if not told:
+        if len(languages) > 1:
+            raise UserError(
+                f"{name}: the captions don't tell their language: name one in data.languages, "
+                "or add a column language"
+            )
+        return [(row, languages[0]) for row in found]
+    for language in languages:
+        if language not in told:
+            raise UserError(f"{name}: no caption is in {language!r}.{nearest(language, told)}")
+    return [(row, row.language) for row in found if row.language in languages and row.language]
