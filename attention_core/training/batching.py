@@ -19,6 +19,7 @@ class Batch(NamedTuple):
 
     source: tuple[Tensor, ...]
     tokens: Tensor  # (B·N, T+1): first token, words, end, padding
+    words: Tensor | None = None  # (n,), ascending: all that the targets can be; None is any
 
 
 def pad(sequences: Sequence[Sequence[int]], value: int) -> Tensor:

@@ -1,5 +1,6 @@
 """The training objective."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -33,7 +34,8 @@ class TeacherForcing(Objective):
     it counts real steps and positions only. With ``scheduled_sampling`` the model reads some of
     its own samples instead of y_<t. With ``sampled_softmax`` p is normalised over candidates.
 
-    A decoder with an adaptive softmax scores each position's cluster alone.
+    A batch that names the ``words`` that its targets can be is normalised over these alone. A
+    decoder with an adaptive softmax scores each position's cluster alone.
 
     >>> import torch
     >>> from attention_core import DecoderSizes, TextEncoder, build_decoder
@@ -119,14 +121,14 @@ class TeacherForcing(Objective):
             if probability < 1:
                 inputs = mixed_inputs(decoder, inputs, memory, state, probability)
         features, weights = decoder.features(inputs, memory, state)
-        loss = self._surprise(features[real], targets[real])
+        loss = self._surprise(features[real], targets[real], batch.words)
         if self.doubly_stochastic and weights is not None:
             looked = (weights * real[..., None]).sum(1)  # (R, S)
             valid = memory.valid.repeat_interleave(rows // sources, 0)
             loss = loss + self.doubly_stochastic * ((1 - looked).square() * valid).sum()
         return loss, int(real.sum())
 
-    def _surprise(self, features: Tensor, targets: Tensor) -> Tensor:
+    def _surprise(self, features: Tensor, targets: Tensor, words: Tensor | None) -> Tensor:
         """-Σ log p of the real positions alone: features (n, R'), targets (n,)."""
         decoder = self.model.decoder
         if decoder.adaptive is not None:
@@ -134,7 +136,9 @@ class TeacherForcing(Objective):
         if self.sampled_softmax is not None and self.training:
             loss: Tensor = self.sampled_softmax(decoder, features, targets)
             return loss
-        logits = decoder.vocabulary(features)
+        logits = decoder.vocabulary(features, words)
+        if words is not None:
+            targets = torch.searchsorted(words, targets)
         return F.cross_entropy(
             logits, targets, reduction="sum", label_smoothing=self.label_smoothing
         )

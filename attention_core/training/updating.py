@@ -106,7 +106,8 @@ class Updater:
 
     def _here(self, batch: Batch) -> Batch:
         device = self.accelerator.device
-        return Batch(tuple(x.to(device) for x in batch.source), batch.tokens.to(device))
+        words = None if batch.words is None else batch.words.to(device)
+        return Batch(tuple(x.to(device) for x in batch.source), batch.tokens.to(device), words)
 
 
 def _groups(objective: Objective, rates: Mapping[str, float]) -> dict[str, list[nn.Parameter]]:

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -83,6 +84,10 @@ class TranslateLearner(Learner):
         self.tokenizer = self._tokenizer(read)
         self._corpora = [(corpus, *self._fitting(corpus)) for corpus in read]
         self.pieces = self._written_with()
+        self._words = {
+            self.tokenizer.begin(language): torch.tensor(ids)
+            for language, ids in self.pieces.items()
+        }
         self._validation = {
             corpus.name: some(corpus.pairs, recipe.data.validation) for corpus in held_out
         }
@@ -97,26 +102,29 @@ class TranslateLearner(Learner):
         self.objective = self._objective(frequencies)
 
     def batches(self, epoch: int) -> Sequence[list[Ids]]:
+        """Of one target language each, so that only what it is written with need be scored."""
         seed = self.recipe.seed * 1000 + epoch
         generator = np.random.default_rng(seed)
-        pairs: list[Ids] = []
+        into: dict[str, list[Ids]] = defaultdict(list)
         for corpus, raw, encoded in self._corpora:
             taken = generator.permutation(len(encoded))[: corpus.drawn]
             if corpus.short:
                 short = [i for i, (source, _) in enumerate(encoded) if len(source) <= corpus.short]
                 taken = np.union1d(taken, np.array(short, np.int64))
             if self._varies:
-                pairs += self._varied([raw[i] for i in taken], generator)
+                found = self._varied([raw[i] for i in taken], generator)
             else:
-                pairs += [encoded[i] for i in taken]
-        lengths = [max(len(source), len(target)) for source, target in pairs]
-        return [
-            [pairs[i] for i in batch]
-            for batch in bucketed(lengths, self.recipe.training.batch_tokens, seed)
-        ]
+                found = [encoded[i] for i in taken]
+            into[raw[0].language] += found
+        batches = []
+        for pairs in into.values():
+            lengths = [max(len(source), len(target)) for source, target in pairs]
+            for batch in bucketed(lengths, self.recipe.training.batch_tokens, seed):
+                batches.append([pairs[i] for i in batch])
+        return [batches[i] for i in generator.permutation(len(batches))]
 
     def collate(self, item: list[Ids]) -> Batch:
-        return collate(item, self.tokenizer)
+        return collate(item, self.tokenizer, self._words)
 
     def validate(self) -> dict[str, float]:
         """Greedy BLEU for each corpus and language, and their mean."""
@@ -277,17 +285,24 @@ def encode(
     ]
 
 
-def collate(pairs: Sequence[Ids], tokenizer: Tokenizer) -> Batch:
-    """Encoded pairs as one batch.
+def collate(
+    pairs: Sequence[Ids], tokenizer: Tokenizer, written_with: Mapping[int, torch.Tensor]
+) -> Batch:
+    """Encoded pairs of one language as one batch; ``written_with`` are its words, by the first
+    token. What the batch has beside them is added: other pieces may be cut in another epoch.
 
     >>> tokenizer = Tokenizer.train(["a cat", "un gato"] * 9, vocabulary=270, languages=["es"])
-    >>> collate([([5, 6, 2], [3, 7, 2]), ([5, 2], [3, 2])], tokenizer).tokens
-    tensor([[3, 7, 2],
-            [3, 2, 0]])
+    >>> batch = collate(
+    ...     [([5, 6, 2], [3, 7, 2]), ([5, 2], [3, 2])], tokenizer, {3: torch.tensor([2, 9])})
+    >>> batch.tokens, batch.words
+    (tensor([[3, 7, 2],
+            [3, 2, 0]]), tensor([2, 7, 9]))
     """
     sources, targets = zip(*pairs, strict=True)
     tokens = pad(sources, tokenizer.pad)
-    return Batch((tokens, tokens != tokenizer.pad), pad(targets, tokenizer.pad))
+    written = torch.tensor([word for target in targets for word in target[1:]])
+    words = torch.cat([written_with[targets[0][0]], written]).unique()
+    return Batch((tokens, tokens != tokenizer.pad), pad(targets, tokenizer.pad), words)
 
 
 def _card(recipe: TranslateRecipe, metrics: dict[str, float]) -> str:

@@ -13,6 +13,9 @@ from conftest import attention_core
 
 from attention_core import checkpoint
 from attention_core.tokenizer import Tokenizer
+from attention_core.training import TrainingConfig
+from attention_core.translation.learner import TranslateLearner, TranslateRecipe
+from attention_core.translation.mixture import DataConfig
 from attention_core.translation.predictor import Translator
 
 
@@ -60,6 +63,28 @@ def test_what_varies_is_the_same_when_a_run_is_gone_on_with(recipe, tmp_path):
     run(recipe, in_two, *varied, "training.epochs=3", "training.schedule=constant")
     last = [checkpoint.read(folder / "run" / "best").weights() for folder in (at_once, in_two)]
     assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_batches_are_of_one_language_and_name_its_words(data):
+    recipe = TranslateRecipe(
+        out=str(data / "languages"),
+        data=DataConfig(
+            root=str(data), languages=("zh", "de"), tatoeba=500, vocabulary=420, bpe_dropout=0.3
+        ),
+        training=TrainingConfig(epochs=1, batch_tokens=200),
+    )
+    learner = TranslateLearner(recipe)
+    seen = set()
+    for epoch in range(3):
+        for item in learner.batches(epoch):
+            batch = learner.collate(item)
+            (language,) = set(batch.tokens[:, 0].tolist())
+            seen.add(language)
+            targets = batch.tokens[:, 1:][batch.tokens[:, 1:] != learner.tokenizer.pad]
+            assert torch.isin(targets, batch.words).all()
+            assert torch.equal(batch.words, batch.words.unique())
+            assert len(batch.words) < learner.tokenizer.size
+    assert seen == {learner.tokenizer.begin(language) for language in ("zh", "de")}
 
 
 def test_bleu_is_what_is_learned_when_it_is_the_reward(trained, recipe, tmp_path):

@@ -57,6 +57,24 @@ def test_label_smoothing_mixes_with_the_uniform_distribution():
     assert_close(objective(batch_of())[0], expected)
 
 
+def test_named_words_are_all_that_it_is_normalised_over():
+    objective = objective_of(label_smoothing=0.3)
+    memory, state = objective.model.remember(SOURCE, SOURCE != PAD)
+    logits, _ = objective.model.decoder(TARGETS[:, :-1], memory, state)
+    words = torch.tensor([END, 3, 4, 5, 6])
+    gains = logits[..., words].log_softmax(-1)
+    expected = -sum(
+        0.7 * gains[row, t, TARGETS[row, t + 1] - END] + 0.3 * gains[row, t].mean()
+        for row, t in REAL
+    )
+    loss, count = objective(batch_of()._replace(words=words))
+    assert count == 6
+    assert_close(loss, expected)
+    loss.backward()
+    other = objective.model.decoder.output.grad[[PAD, BEGIN]]
+    assert_close(other, torch.zeros_like(other))
+
+
 def test_doubly_stochastic_asks_that_every_position_be_looked_at_once():
     objective = objective_of(doubly_stochastic=0.5)
     plain = objective_of()
