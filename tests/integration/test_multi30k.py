@@ -64,7 +64,7 @@ def benchmark(data, tmp_path_factory):
 @pytest.fixture(scope="module")
 def done(benchmark):
     """The folder after two systems with two seeds have been made."""
-    names = ["--system", "luong", "--system", "base", "--seed", "1", "--seed", "2"]
+    names = ["--system", "bahdanau", "--system", "base", "--seed", "1", "--seed", "2"]
     result = benchmark(*names)
     assert result.exit_code == 0, result.output
     return benchmark.place
@@ -75,7 +75,7 @@ def test_every_run_is_scored_on_every_set(done):
         rows = list(csv.DictReader(file))
     assert [(row["system"], row["seed"], row["part"]) for row in rows] == [
         (name, seed, part)
-        for name in ("base", "luong")
+        for name in ("base", "bahdanau")
         for seed in "12"
         for part in ("val", "test_2016_flickr", "test_2017_flickr")
     ]
@@ -91,7 +91,7 @@ def test_every_run_is_scored_on_every_set(done):
 def test_the_page_has_rows_for_what_there_is(done):
     page = (done / "docs" / "multi30k.md").read_text("utf-8")
     assert page.count("| `base` |") == 2 + 2  # of each test set, and of each run
-    assert page.count("| `luong` |") == 2 + 3 + 2  # and of each seed's gain and their mean
+    assert page.count("| `bahdanau` |") == 2 + 3 + 2  # and of each seed's gain and their mean
     assert "`trilingual`" not in page and "into French alone" not in page
     assert "### Into German, against `base`" in page and "### Into French, against" not in page
 
@@ -126,7 +126,7 @@ def test_the_best_search_on_val_is_chosen():
 def test_ranking_anew_is_searching_anew(done, data):
     pairs = corpora.multi30k(data, "train", "de")
     ranked, searched = (
-        kind.load(done / "runs/multi30k/luong-2/best") for kind in (Ranked, Translator)
+        kind.load(done / "runs/multi30k/bahdanau-2/best") for kind in (Ranked, Translator)
     )
     said = []
     for beam in (2, 5):
@@ -142,9 +142,9 @@ def test_nothing_is_made_twice(done, benchmark, monkeypatch):
     paths = sorted(done.rglob("*.safetensors")) + sorted(done.rglob("*.txt"))
     before = [path.stat().st_mtime_ns for path in paths]
     page = (done / "docs" / "multi30k.md").read_text("utf-8")
-    seconds = done / "runs/multi30k/luong-1/seconds"
+    seconds = done / "runs/multi30k/bahdanau-1/seconds"
     taken = float(seconds.read_text())
-    assert benchmark("--system", "luong", "--seed", "1").exit_code == 0
+    assert benchmark("--system", "bahdanau", "--seed", "1").exit_code == 0
     assert 0.1 < taken <= float(seconds.read_text()) < taken + 1
     assert [path.stat().st_mtime_ns for path in paths] == before
     monkeypatch.setattr(command, "make", None)
@@ -231,13 +231,13 @@ def test_seeds_are_told_with_mean_and_spread():
 def test_gains_are_told_with_interval_and_p():
     gains = [Difference(0.5, -0.25, 1.25, 0.04), Difference(1.5, 0.5, 2.5, 0.001)]
     found = [
-        score("luong", seed, 40.0, gain)._replace(part=part)
+        score("bahdanau", seed, 40.0, gain)._replace(part=part)
         for seed, gain in enumerate(gains, 1)
         for part in ("val", "test_2016_flickr")
     ]
     page = report.page(found, {})
-    assert "| `luong` | 1 | +0.50 [-0.25, +1.25], p 0.040 | +0.50 [-0.25, +1.25], p 0.040 |" in page
-    assert "| `luong` | mean | +1.00 ± 0.71 | +1.00 ± 0.71 |" in page
+    assert "| `bahdanau` | 1 | +0.50 [-0.25, +1.25], p 0.040 | +0.50 [-0.25, +1.25], p 0.040 |" in page
+    assert "| `bahdanau` | mean | +1.00 ± 0.71 | +1.00 ± 0.71 |" in page
 
 
 def test_runs_are_told_with_search_and_time():
