@@ -8,19 +8,19 @@
 All of it is data: nothing in a checkpoint is ever executed or unpickled.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attention_core.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -45,9 +45,12 @@ class Checkpoint(NamedTuple):
         Raises:
             UserError: the weights are missing or damaged.
         """
+        from safetensors import SafetensorError
+        from safetensors.torch import load
+
         try:
-            weights = safetensors.torch.load(self.file(WEIGHTS))
-        except safetensors.SafetensorError as error:
+            weights = load(self.file(WEIGHTS))
+        except SafetensorError as error:
             raise _damaged(self.path / WEIGHTS, error) from None
         return {
             name: tensor.float() if tensor.is_floating_point() else tensor
@@ -87,6 +90,8 @@ def save(
     ...     sorted(path.name for path in Path(folder, "a").iterdir())
     ['README.md', 'config.json', 'model.safetensors']
     """
+    from safetensors.torch import save as serialized
+
     place = Path(directory).resolve()
     if not (_is_checkpoint(place) or _is_free(place)):
         raise UserError(f"{directory} is not a checkpoint: save to another directory.")
@@ -94,7 +99,7 @@ def save(
     header = {"format": FORMAT, "task": task, "config": config}
     text = json.dumps(header, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     stored = {name: _stored(name, tensor, half) for name, tensor in weights.items()}
-    contents = {**files, CONFIG: text.encode(), WEIGHTS: safetensors.torch.save(stored)}
+    contents = {**files, CONFIG: text.encode(), WEIGHTS: serialized(stored)}
     try:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
@@ -109,12 +114,13 @@ def save(
     shutil.rmtree(old, ignore_errors=True)
 
 
-def read(directory: str | os.PathLike[str]) -> Checkpoint:
-    """The checkpoint at `directory`.
+def read(directory: str | os.PathLike[str], weights: str = WEIGHTS) -> Checkpoint:
+    """The checkpoint at `directory`; `weights` is the file that it has them in.
 
     Raises:
         UserError: it is missing, not a checkpoint, damaged, or of a newer format.
 
+    >>> import torch
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     save(f"{folder}/a", task="t", config={}, weights={"w": torch.ones(2)}, files={})
@@ -129,7 +135,7 @@ def read(directory: str | os.PathLike[str]) -> Checkpoint:
         if not _is_checkpoint(path):
             siblings = [other.name for other in place.parent.glob("*") if _is_checkpoint(other)]
             raise UserError(f"No checkpoint at {directory}.{nearest(place.name, siblings)}")
-    for name in (CONFIG, WEIGHTS):
+    for name in (CONFIG, weights):
         if not os.path.isfile(path / name):
             raise UserError(f"{directory} is not a whole checkpoint: it has no file {name}.")
     try:
@@ -153,6 +159,8 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
     Raises:
         UserError: names or shapes differ (all of them in one), or the weights are damaged.
 
+    >>> import torch
+    >>> from torch import nn
     >>> from tempfile import TemporaryDirectory
     >>> trained, fresh = nn.Linear(2, 3), nn.Linear(2, 3)
     >>> with TemporaryDirectory() as folder:
@@ -161,6 +169,8 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
     >>> torch.equal(trained.weight, fresh.weight)
     True
     """
+    import torch
+
     weights, expected = checkpoint.weights(), weights_of(module)
     if problems := _differences(weights, expected):
         raise UserError(
@@ -181,6 +191,7 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
         UserError: there are less than two, one can't be read, or they differ in task, in names
             or shapes of the weights, or in a file such as the tokenizer.
 
+    >>> import torch
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as place:
     ...     for name, weight in {"a": 1.0, "b": 3.0}.items():
@@ -218,6 +229,7 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
 def weights_of(module: nn.Module) -> dict[str, Tensor]:
     """The module's weights and buffers by name; one that is shared has its first name only.
 
+    >>> from torch import nn
     >>> embedding, output = nn.Embedding(5, 2), nn.Linear(2, 5)
     >>> output.weight = embedding.weight
     >>> list(weights_of(nn.Sequential(embedding, output)))
@@ -256,6 +268,8 @@ def _card_of_mean(first: Checkpoint, others: list[Checkpoint]) -> bytes:
 
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
     """A copy to write: on its own, since weights may share memory and safetensors may not."""
+    import torch
+
     copy = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
     if half and copy.is_floating_point():
         copy = copy.half()

@@ -10,19 +10,23 @@ the lowest log-probability of a token, how rare the source's tokens are in the t
 that language, in the mean and at most, and the length.
 """
 
+from __future__ import annotations
+
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from attention_core.checkpoint import Checkpoint
 from attention_core.errors import UserError
-from attention_core.search import Hypothesis
 from attention_core.tokenizer import Tokenizer
+from attention_core.translation.found import Found
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CONFIDENCE = "confidence.json"  # its file in a checkpoint
 DOUBTFUL = 0.4  # chrF under which a translation is seldom of use
@@ -36,6 +40,7 @@ _STEPS = 200
 class Confidence:
     """The fitted model, and how often each piece is in the sources into each language.
 
+    >>> from attention_core.search import Hypothesis
     >>> model = Confidence([0.0] * 5, [1.0] * 5, [1.0] + [0.0] * 4, {"de": 0.0}, {"de": [1, 2]})
     >>> found = Hypothesis([5, 2], [-0.5, -0.5], score=-0.5, weights=None, finished=True)
     >>> round(model.expected([0, 1], found, "de"), 3)  # 1 / (1 + e^0.5)
@@ -48,7 +53,7 @@ class Confidence:
     intercepts: dict[str, float]  # a, by language
     frequencies: dict[str, list[int]]  # of each id, by language
 
-    def expected(self, source: Sequence[int], found: Hypothesis, language: str) -> float:
+    def expected(self, source: Sequence[int], found: Found, language: str) -> float:
         """The sentence chrF, from 0 to 1, that a translation of ``source`` can be expected to have.
 
         Raises UserError for a language that it was not fitted for.
@@ -90,9 +95,10 @@ def read_confidence(checkpoint: Checkpoint, tokenizer: Tokenizer) -> Confidence 
     return found
 
 
-def inputs(source: Sequence[int], found: Hypothesis, frequencies: Sequence[int]) -> list[float]:
+def inputs(source: Sequence[int], found: Found, frequencies: Sequence[int]) -> list[float]:
     """The five inputs x of a sentence; ``frequencies`` are those of its language.
 
+    >>> from attention_core.search import Hypothesis
     >>> found = Hypothesis([5, 2], [-0.5, -0.1], score=-0.3, weights=None, finished=True)
     >>> [round(x, 2) for x in inputs([1, 2], found, [0, 7, 1])]
     [-0.3, -0.5, 1.01, 1.7, 0.69]
@@ -122,6 +128,8 @@ def fit(
     >>> model.slopes[0] > 0
     True
     """
+    import torch
+
     table = np.asarray(given, np.float64)
     means, deviations = table.mean(0), table.std(0) + 1e-6
     names = sorted(set(languages))
