@@ -86,12 +86,19 @@ class Spatial(Backbone):
 
     def _is_map(self, node: fx.Node, classes: int) -> bool:
         shape = _shape(node)
+        if node.op == "placeholder":  # the picture itself
+            return False
         if len(shape) == 3:
             return shape[1] > 1 and isqrt(shape[1] - 1) ** 2 == shape[1] - 1
         pooled = node.op == "call_module" and isinstance(
             self.network.get_submodule(str(node.target)), nn.AdaptiveAvgPool2d
         )
         return len(shape) == 4 and min(shape[2:]) > 1 and shape[1] != classes and not pooled
+
+    def positions(self, side: int) -> int:
+        """How many positions the map of a picture of ``side`` pixels has, by a run of zeros."""
+        with torch.inference_mode():
+            return self(torch.zeros(1, 3, side, side))[0, 0].numel()  # type: ignore[no-any-return]
 
     def forward(self, images: Tensor) -> Tensor:
         features: Tensor = self.network(images)
@@ -116,20 +123,20 @@ def load(name: str, size: int, weights: str | None) -> Backbone:
     if name in ("googlenet", "inception_v3"):  # taught on pixels normalised in another way
         options = {"transform_input": True, "init_weights": False}
     problem = "it is a single position"
+    side = size if transformer else max(size, SIDE)
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = models.get_model(name, weights=None, **options)
         known = set(model.state_dict())
-        backbone = Spatial(name, model, size if transformer else max(size, SIDE)).eval()
-        with torch.inference_mode():
-            positions = backbone(torch.zeros(1, 3, size, size))[0, 0].numel()
+        backbone = Spatial(name, model, side).eval()
+        single = side != size and backbone.positions(size) == 1
     except UserError:
         raise
     except Exception as error:  # each model has its own way of refusing a size
         problem = str(error).partition("\n")[0]
-        positions = 0
-    if positions < 2:
+        single = True
+    if single:
         raise UserError(
             f"{name} can't see pictures of {size} pixels ({problem}): change encoder.size, to "
             f"{SIDE} for example."
