@@ -1,0 +1,162 @@
+"""Readers of captions: every format gives the same corpus, and splits are by picture."""
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from attention_core.errors import UserError
+from captioner.data import DataConfig, read
+
+SPLITS = ("train", "val", "test")
+NAMES = ["a.jpg", "b.jpg", "c.jpg"]
+TEXTS = {name: [f"A {name[0]} .", f'It is "{name[0]}", or so'] for name in NAMES}
+TOLD = dict(zip(NAMES, SPLITS, strict=True))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for number, name in enumerate(NAMES):
+        Image.new("RGB", (16, 20), (number * 50, 0, 0)).save(tmp_path / name)
+    return tmp_path
+
+
+def config(*captions: Path, **others: object) -> DataConfig:
+    return DataConfig(captions=tuple(map(str, captions)), **others)  # type: ignore[arg-type]
+
+
+def csv_file(folder: Path) -> list[Path]:
+    rows = [f'{n},"{t.replace(chr(34), chr(34) * 2)}",{TOLD[n]}' for n in NAMES for t in TEXTS[n]]
+    (folder / "x.csv").write_text("\ufeffImage, caption ,split\r\n" + "\r\n".join(rows))
+    return [folder / "x.csv"]
+
+
+def tsv_file(folder: Path) -> list[Path]:
+    rows = [f'{TOLD[n]}\t{n}\t"{t.replace(chr(34), chr(34) * 2)}"' for n in NAMES for t in TEXTS[n]]
+    (folder / "x.tsv").write_text("\n".join(["split\timage\tcaption", *rows, ""]))
+    return [folder]
+
+
+def bar_file(folder: Path) -> list[Path]:
+    """As Flickr30k's results.csv: spaces about the bars, quotes as they are, a bar that lacks."""
+    rows = [f"{n}| {i}| {t}" for n in NAMES for i, t in enumerate(TEXTS[n])]
+    rows[3] = f"b.jpg| 1   {TEXTS['b.jpg'][1]}"
+    (folder / "results.csv").write_text("\n".join(["image_name| comment_number| comment", *rows]))
+    return [folder]
+
+
+def json_lines(folder: Path) -> list[Path]:
+    rows = [{"image": n, "caption": t, "split": TOLD[n]} for n in NAMES for t in TEXTS[n]]
+    (folder / "x.jsonl").write_text("\n\n".join(map(json.dumps, rows)))
+    return [folder]
+
+
+def tokens(folder: Path) -> list[Path]:
+    rows = [f"{n}#{i}\t{t}" for n in NAMES for i, t in enumerate(TEXTS[n])]
+    rows.append("none.jpg.1#0\tIn no list, and nowhere, as one in Flickr8k's own file .")
+    (folder / "Flickr8k.token.txt").write_text("\n".join(rows) + "\n")
+    (folder / "Flickr_8k.trainImages.txt").write_text("a.jpg\n")
+    (folder / "Flickr_8k.devImages.txt").write_text("b.jpg\n")
+    (folder / "test.txt").write_text("c\n")
+    return [folder / "Flickr8k.token.txt"]
+
+
+def karpathy(folder: Path) -> list[Path]:
+    (folder / "val2014").mkdir()
+    (folder / "a.jpg").rename(folder / "val2014" / "a.jpg")
+    images = [
+        {"filename": n, "split": TOLD[n], "sentences": [{"raw": t} for t in TEXTS[n]]}
+        for n in NAMES
+    ]
+    images[0] |= {"filepath": "val2014", "split": "restval"}
+    (folder / "dataset_coco.json").write_text(json.dumps({"images": images, "dataset": "coco"}))
+    return [folder]
+
+
+def official(folder: Path) -> list[Path]:
+    """A file for each split, and the pictures of each in a folder of its own."""
+    (folder / "annotations").mkdir()
+    files = []
+    for n, split in TOLD.items():
+        (folder / f"{split}2017").mkdir()
+        (folder / n).rename(folder / f"{split}2017" / n)
+        content = {
+            "info": {},
+            "images": [{"id": 7, "file_name": n, "height": 20}],
+            "annotations": [{"id": i, "image_id": 7, "caption": t} for i, t in enumerate(TEXTS[n])],
+        }
+        files.append(folder / "annotations" / f"captions_{split}2017.json")
+        files[-1].write_text(json.dumps(content))
+    return files
+
+
+FORMATS = [csv_file, tsv_file, bar_file, json_lines, tokens, karpathy, official]
+
+
+@pytest.mark.parametrize("write", FORMATS, ids=lambda write: write.__name__)
+def test_every_format_gives_the_same(folder: Path, write, monkeypatch, capsys) -> None:
+    if write is bar_file:  # which tells no split
+        monkeypatch.setattr("captioner.data._by_hash", TOLD.get)
+    corpus = read(config(*write(folder), pictures=str(folder)), SPLITS)
+    found = {
+        split: {Path(name).name: texts for name, texts in corpus.of(split, "en").items()}
+        for split in SPLITS
+    }
+    assert found == {split: {name: TEXTS[name]} for name, split in TOLD.items()}
+    colours = [picture.open().getpixel((3, 3))[0] // 45 for picture in corpus.pictures.values()]
+    assert sorted(colours) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_only_the_splits_asked_for(folder: Path) -> None:
+    corpus = read(config(*csv_file(folder)), ("val",))
+    assert list(corpus.pictures) == ["b.jpg"]
+    with pytest.raises(UserError, match=r"x\.csv has no picture for train with a caption in 'en'"):
+        corpus.of("train", "en")
+
+
+def test_a_split_by_hash_is_of_the_picture_and_lasts(folder: Path) -> None:
+    names = [f"{n}.jpg" for n in range(300)]
+    for name in names:
+        (folder / name).write_bytes(b"")
+    rows = [f"{name},A dog {i}." for i in range(2) for name in names]
+    (folder / "x.csv").write_text("\n".join(["image,caption", *rows]))
+    corpus = read(config(folder / "x.csv"), SPLITS)
+    parts = {split: set(corpus.of(split, "en")) for split in SPLITS}
+    assert set.union(*parts.values()) == set(names)
+    assert sum(map(len, parts.values())) == len(names)
+    assert all(len(texts) == 2 for split in SPLITS for texts in corpus.of(split, "en").values())
+    assert 15 < len(parts["val"]) < 45 and 15 < len(parts["test"]) < 45
+    (folder / "x.csv").write_text("\n".join(["image,caption", *reversed(rows[50:])]))
+    again = read(config(folder / "x.csv"), SPLITS)
+    assert {split: set(again.of(split, "en")) for split in SPLITS} == parts
+
+
+def test_a_name_with_its_folder_is_that_picture(folder: Path) -> None:
+    (folder / "more").mkdir()
+    Image.new("RGB", (16, 16), "white").save(folder / "more" / "a.jpg")
+    (folder / "x.csv").write_text("image,caption\nmore/a.jpg,White.\na.jpg,Black.\n")
+    corpus = read(config(folder / "x.csv"), SPLITS)
+    seen = {name: picture.open().getpixel((3, 3)) for name, picture in corpus.pictures.items()}
+    assert seen == {"more/a.jpg": (255, 255, 255), "a.jpg": (0, 0, 0)}
+
+
+def test_of_two_with_one_name_neither_is_guessed(folder: Path) -> None:
+    for place in ("one", "two"):
+        (folder / place).mkdir()
+        (folder / place / "a.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    (folder / "a.jpg").unlink()
+    with pytest.raises(UserError, match=r"'a.jpg' is 2 times below .*: name its folder too"):
+        read(config(*csv_file(folder)), SPLITS)
+
+
+@pytest.mark.parametrize(
+    ("languages", "problem"),
+    [((), "name at least one"), (("en, de",), "'en, de' is no name"), (("fr",), "Flickr8k has no")],
+)
+def test_languages_that_can_not_be(languages: tuple[str, ...], problem: str) -> None:
+    with pytest.raises(UserError, match=problem):
+        DataConfig(languages=languages)
+    if problem.startswith("Flickr8k"):
+        DataConfig(languages=languages, captions=("mine.csv",))
