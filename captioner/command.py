@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Draw where the model looked for each word of one picture (.png, .svg, .pdf).",
 )
+@click.option(
+    "--overlays",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Write the picture once for each word, lit where the model looked (PNG).",
+)
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
 def caption(
     pictures: tuple[Path, ...],
@@ -44,6 +51,7 @@ def caption(
     nbest: int,
     as_json: bool,
     attention: Path | None,
+    overlays: Path | None,
     checkpoint: str | None,
 ) -> None:
     """Caption PICTURES, a line for each; the path comes first where there are several.
@@ -52,11 +60,15 @@ def caption(
       attention-core caption photo.jpg
       attention-core caption *.jpg --json
       attention-core caption photo.jpg --attention where.png
+      attention-core caption photo.jpg --overlays where/
     """
+    for option, asked in (("--attention", attention), ("--overlays", overlays)):
+        if asked is not None and len(pictures) > 1:
+            raise click.UsageError(f"{option} draws one picture: name only that one")
     if attention is not None:
-        if len(pictures) > 1:
-            raise click.UsageError("--attention draws one picture: name only that one")
         check_drawing(attention)
+    if overlays is not None:
+        overlays.mkdir(parents=True, exist_ok=True)
     from captioner.images import open_picture
     from captioner.predictor import Captioner, shipped
 
@@ -70,7 +82,9 @@ def caption(
             (found,) = captioner.caption([image], language=language, beam=beam, nbest=nbest)
             _print(click.format_filename(path), found, len(pictures) > 1, nbest, as_json)
             if attention is not None:
-                _draw(image, found, attention)
+                _draw(image, _looked(found), attention)
+            if overlays is not None:
+                _write_overlays(image, _looked(found), overlays)
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             failed = True
@@ -94,6 +108,8 @@ def _print(path: str, best: Caption, several: bool, nbest: int, as_json: bool) -
             [[round(weight, 4) for weight in row] for row in grid] for grid in best.attention
         ],
     }
+    if best.looked is not None:
+        entry["looked"] = [round(looked, 4) for looked in best.looked]
     if nbest > 1:
         entry["alternatives"] = [
             {"caption": found.text, "score": round(found.score, 4)} for found in ranked[1:]
@@ -101,10 +117,25 @@ def _print(path: str, best: Caption, several: bool, nbest: int, as_json: bool) -
     click.echo(json.dumps(entry, ensure_ascii=False))
 
 
+def _looked(found: Caption) -> Caption:
+    if not found.attention:
+        raise UserError("there is no attention to draw: the model has none, or says nothing")
+    return found
+
+
 def _draw(image: Image.Image, found: Caption, path: Path) -> None:
     from attention_core.plots import save
     from captioner.overlay import attention_sheet
 
-    if not found.attention:
-        raise UserError("there is no attention to draw: the model has none, or says nothing")
-    save(attention_sheet(image, found.text, found.tokens, found.attention), path)
+    sheet = attention_sheet(image, found.text, found.tokens, found.attention, found.looked)
+    save(sheet, path)
+
+
+def _write_overlays(image: Image.Image, found: Caption, folder: Path) -> None:
+    """A file for each word, 01-dog.png, less what can't stand in a name."""
+    from captioner.overlay import attention_overlays
+
+    drawn = attention_overlays(image, found.tokens, found.attention)
+    for number, (word, overlay) in enumerate(zip(found.tokens, drawn, strict=True), start=1):
+        letters = re.sub(r"\W", "", word)[:40]
+        overlay.save(folder / f"{number:02}-{letters}.png")

@@ -89,22 +89,32 @@ def _spread(pixels: int, cells: int) -> NDArray[np.float64]:
 
 
 def attention_sheet(
-    image: Image.Image, caption: str, words: Sequence[str], grids: Iterable[ArrayLike]
+    image: Image.Image,
+    caption: str,
+    words: Sequence[str],
+    grids: Iterable[ArrayLike],
+    looked: Sequence[float] | None = None,
 ) -> "Figure":
     """One sheet with the caption, the picture and a tile for each word, lit where it looked.
 
     The tiles are those of `attention_overlays`, in reading order, laid out as figure 3 of Xu et
-    al. 2015 (Show, Attend and Tell).
+    al. 2015 (Show, Attend and Tell). With ``looked``, each word is followed by how much of the
+    attention was on the picture at all, 1 - β of Lu et al. 2017, figure 5.
 
     Raises:
-        UserError: if there isn't one grid of two axes for each word.
+        UserError: if there isn't one grid of two axes, and one share if any, for each word.
     """
     from matplotlib.figure import Figure
 
     from attention_core.plots.text import legible, style, width
 
+    if looked is not None and len(looked) != len(words):
+        raise UserError(f"{len(words)} words need {len(words)} shares, got {len(looked)}.")
     tiles = [_shrunk(image), *attention_overlays(image, words, grids)]
     labels = ["", *map(legible, words)]
+    if looked is not None:
+        shares = ["looked", *(f"{share:.0%}" for share in looked)]
+        labels = [f"{label} {share}".strip() for label, share in zip(labels, shares, strict=True)]
     columns = min(len(tiles), min(range(6, 3, -1), key=lambda count: -len(tiles) % count))
     rows = -(-len(tiles) // columns)
 

@@ -37,7 +37,9 @@ def caption(
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     ranked = [[found.text, round(found.score, 2)] for found in (best, *best.alternatives)]
-    return best.text, ranked, list(zip(looked, best.tokens, strict=False))
+    shares = [f" {share:.0%}" for share in best.looked or ()] or [""] * len(best.tokens)
+    labels = [word + share for word, share in zip(best.tokens, shares, strict=True)]
+    return best.text, ranked, list(zip(looked, labels, strict=False))
 
 
 def _as_uploaded(payload: ImageData | None) -> str | None:

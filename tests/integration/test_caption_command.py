@@ -12,6 +12,8 @@ from conftest import attention_core
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from captioner.overlay import attention_overlays
+
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
 
 
@@ -255,10 +257,53 @@ def test_a_drawing_that_cannot_be_is_told_before_the_work(photo, tmp_path, place
     assert problem in refused(result)
 
 
-def test_one_drawing_is_of_one_picture(caption, photo, tmp_path):
-    result = caption(photo, photo, "--attention", tmp_path / "a.png")
+@pytest.mark.parametrize("option", ["--attention", "--overlays"])
+def test_one_drawing_is_of_one_picture(caption, photo, tmp_path, option):
+    result = caption(photo, photo, option, tmp_path / "a.png")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "--attention draws one picture" in result.stderr
+    assert f"{option} draws one picture" in result.stderr
+
+
+def test_an_overlay_for_each_word(caption, photo, tmp_path):
+    folder = tmp_path / "new" / "where"
+    result = caption(photo, "--overlays", folder, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    entry = json.loads(result.stdout)
+    expected = attention_overlays(picture(), entry["tokens"], entry["attention"])
+    files = sorted(folder.iterdir())
+    assert [path.name for path in files] == [
+        f"{number:02}-{word.strip('.')}.png" for number, word in enumerate(entry["tokens"], start=1)
+    ]
+    for path, overlay in zip(files, expected, strict=True):
+        found = np.asarray(Image.open(path), int)
+        assert np.abs(found - np.asarray(overlay, int)).max() <= 3  # weights of 4 decimals
+
+
+def test_overlays_where_no_folder_can_be(photo, tmp_path, caption):
+    (tmp_path / "taken").write_text("")
+    assert caption(photo, "--overlays", tmp_path / "taken").exit_code == 2
+    assert str(tmp_path / "taken") in refused(
+        caption(photo, "--overlays", tmp_path / "taken" / "deeper")
+    )
+
+
+def test_a_sentinel_tells_how_much_was_looked_at_all(recipe, photo, tmp_path, caption):
+    changes = ["model.preset=adaptive_attention", "training.epochs=1"]
+    trained = attention_core(
+        "train",
+        recipe("caption", tmp_path),
+        *(part for change in changes for part in ("--set", change)),
+    )
+    assert trained.exit_code == 0, trained.stderr
+    sheet = tmp_path / "sheet.svg"
+    result = attention_core(
+        "caption", photo, "--checkpoint", tmp_path / "run" / "best", "--json", "--attention", sheet
+    )
+    entry = json.loads(result.stdout)
+    assert len(entry["looked"]) == len(entry["tokens"]) > 0
+    for share, grid in zip(entry["looked"], entry["attention"], strict=True):
+        assert 0 < share < 0.99 and sum(map(sum, grid)) == pytest.approx(share, abs=1e-3)
+    assert "looked" not in json.loads(caption(photo, "--json").stdout)
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[::-1], lambda b: b""])

@@ -111,6 +111,16 @@ def test_sheets_of_long_and_foreign_words_fit_on_pictures_of_any_shape(size, tmp
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.width + 1 for box in boxes)
 
 
+def test_the_sheet_tells_how_much_was_looked_at_all(picture):
+    grids = [one_cell(1, 1)] * 2
+    figure = attention_sheet(picture, "A dog.", ["a", "dog"], grids, [0.304, 0.956])
+    assert [text.get_text() for text in figure.texts] == ["A dog.", "looked", "a 30%", "dog 96%"]
+    plain = attention_sheet(picture, "A dog.", ["a", "dog"], grids)
+    assert [text.get_text() for text in plain.texts] == ["A dog.", "", "a", "dog"]
+    with pytest.raises(UserError, match="2 words need 2 shares, got 1"):
+        attention_sheet(picture, "A dog.", ["a", "dog"], grids, [0.5])
+
+
 def test_example_pictures_are_small_and_their_licences_named():
     readme = (EXAMPLES / "README.md").read_text("utf-8")
     paths = sorted(EXAMPLES.glob("*.jpg"))
