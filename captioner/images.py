@@ -1,5 +1,7 @@
 """Pictures in: anything a person may give, as one RGB picture or one normalised tensor."""
 
+from __future__ import annotations
+
 import io
 import os
 import threading
@@ -8,15 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
 
 from attention_core.errors import UserError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Normal = float | tuple[float, ...]
 """A mean or deviation of pixels: one number, or one for each colour."""
@@ -63,20 +66,27 @@ def open_picture(source: Source, name: str = "The picture") -> Image.Image:
     return _from_file(io.BytesIO(content), str(getattr(source, "name", name)))
 
 
-def to_tensor(image: Image.Image, size: int, mean: Normal, std: Normal) -> Tensor:
+def to_array(image: Image.Image, size: int, mean: Normal, std: Normal) -> NDArray[np.float32]:
     """The whole picture squeezed to a square: antialiased bicubic, nothing cropped.
 
     x = (pixel / 255 - mean) / std
 
-    Shape: (3, size, size), float32.
+    Shape: (3, size, size).
     """
     square = image.resize((size, size), Image.Resampling.BICUBIC)
-    pixels = torch.from_numpy(np.array(square, dtype=np.float32)).permute(2, 0, 1)
-    return (pixels / 255 - _by_colour(mean)) / _by_colour(std)
+    pixels = np.array(square, dtype=np.float32).transpose(2, 0, 1)
+    return (pixels / np.float32(255) - _by_colour(mean)) / _by_colour(std)
 
 
-def _by_colour(value: Normal) -> Tensor:
-    return torch.tensor(value, dtype=torch.float32).view(-1, 1, 1)
+def to_tensor(image: Image.Image, size: int, mean: Normal, std: Normal) -> Tensor:
+    """What ``to_array`` gives, as a tensor."""
+    import torch
+
+    return torch.from_numpy(to_array(image, size, mean, std))
+
+
+def _by_colour(value: Normal) -> NDArray[np.float32]:
+    return np.array(value, dtype=np.float32).reshape(-1, 1, 1)
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -16,29 +15,15 @@ from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.models import Seq2Seq
 from attention_core.recipe import from_dict
-from attention_core.search import Hypothesis
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig
 from captioner.backbones import RANDOM, load_backbone
+from captioner.caption import Caption, told
 from captioner.encoder import PictureEncoder
 
 BATCH = 16
 
-
-@dataclass(frozen=True)
-class Caption:
-    """A caption, and for each of its words how much the decoder looked at each grid cell.
-
-    A model with a sentinel may look away from the picture, β of its attention (Lu et al. 2017,
-    §2.3); ``looked`` is the rest, how much it looked at the picture at all.
-    """
-
-    text: str
-    score: float  # mean log-probability of a token, in nats
-    tokens: list[str]  # words
-    attention: list[list[list[float]]]  # for each word a grid, rows from the top, sum at most 1
-    looked: list[float] | None = None  # for each word 1 - β, where the model has a sentinel
-    alternatives: tuple[Caption, ...] = ()  # the next best, best first
+__all__ = ["BATCH", "Caption", "Captioner", "shipped"]
 
 
 class Captioner:
@@ -115,6 +100,7 @@ class Captioner:
     ) -> list[Caption]:
         """As ``caption``, of pictures as tensors (B, 3, H, W) or of their features (B, S, F)."""
         begin = self.tokenizer.begin(language)
+        sentinel = self.model.decoder.sentinel is not None
         found: list[Caption] = []
         for chunk in source.split(4 * BATCH):
             with torch.inference_mode():
@@ -128,32 +114,8 @@ class Captioner:
                     width=max(beam or self.search.beam, nbest),
                 )
             for ranked in hypotheses:
-                best, *rest = [self._caption(h, language) for h in ranked[:nbest]]
-                found.append(replace(best, alternatives=tuple(rest)))
+                found.append(told(ranked[:nbest], self.tokenizer, language, sentinel=sentinel))
         return found
-
-    def _caption(self, hypothesis: Hypothesis, language: str) -> Caption:
-        words = [w for w in self.tokenizer.words(hypothesis.tokens) if w[0] != "</s>"]
-        grids: list[list[list[float]]] = []
-        looked: list[float] | None = None
-        if hypothesis.weights is not None:
-            side = round(hypothesis.weights.size(1) ** 0.5)
-            each = [hypothesis.weights[where].mean(0) for _, where in words]
-            grids = [weights.view(side, side).tolist() for weights in each]
-            if self.model.decoder.sentinel is not None:
-                looked = [float(weights.sum()) for weights in each]
-        return Caption(
-            text=present(self.tokenizer.decode(hypothesis.tokens), language),
-            score=hypothesis.log_probability / len(hypothesis.tokens),
-            tokens=[word for word, _ in words],
-            attention=grids,
-            looked=looked,
-        )
-
-
-def present(text: str, language: str) -> str:
-    """A caption as one writes it: with a capital and a full stop."""
-    return text[:1].upper() + text[1:] + ("。" if language == "zh" else ".")
 
 
 _load = cache(Captioner.load)

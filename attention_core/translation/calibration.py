@@ -5,21 +5,22 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from attention_core.search import Hypothesis
 from attention_core.translation.confidence import Confidence, fit, inputs
 from attention_core.translation.corpora import Pair
+from attention_core.translation.found import Found
 from attention_core.translation.predictor import Translator
 
 
 class Measured(NamedTuple):
     """A sentence as the encoder takes it, what search found, and the chrF of that, 0 to 1.
 
+    >>> from attention_core.search import Hypothesis
     >>> Measured([5, 2], Hypothesis([5, 2], [-0.5, 0.0], -0.25, None, True), "de", 0.5).quality
     0.5
     """
 
     source: list[int]
-    found: Hypothesis
+    found: Found
     language: str
     quality: float
 

@@ -25,8 +25,6 @@ from attention_core.translation.text import (
     Translation,
 )
 
-BATCH = 32
-
 __all__ = ["LONGEST_SENTENCE", "EncodedSentence", "Translation", "Translator", "shipped"]
 
 
@@ -92,30 +90,23 @@ class Translator(TextTranslator):
             confidence=read_confidence(saved, tokenizer),
         )
 
-    def decode(self, ids: list[list[int]], *, to: str, width: int) -> list[list[Hypothesis]]:
-        """What beam search makes of encoded sentences, best first; like lengths in one batch."""
-        self.tokenizer.begin(to)
+    def search_batch(
+        self, ids: list[list[int]], *, to: str, width: int, max_length: int
+    ) -> list[list[Hypothesis]]:
         short = self._written_with[to]
-        step = short.step(self.model.decoder.step)
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-        found: list[list[Hypothesis]] = [[] for _ in ids]
-        for start in range(0, len(order), BATCH):
-            chunk = order[start : start + BATCH]
-            tokens = pad([ids[i] for i in chunk], self.tokenizer.pad)
-            with torch.inference_mode():
-                memory, state = self.model.remember(tokens, tokens != self.tokenizer.pad)
-                hypotheses = self.search.run(
-                    step,
-                    memory,
-                    state,
-                    begin=torch.full((len(chunk),), short.begin),
-                    end=short.place(self.tokenizer.eos),
-                    width=width,
-                    max_length=2 * tokens.size(1) + 10,
-                )
-            for i, ranked in zip(chunk, hypotheses, strict=True):
-                found[i] = [short.restored(hypothesis) for hypothesis in ranked]
-        return found
+        tokens = pad(ids, self.tokenizer.pad)
+        with torch.inference_mode():
+            memory, state = self.model.remember(tokens, tokens != self.tokenizer.pad)
+            found = self.search.run(
+                short.step(self.model.decoder.step),
+                memory,
+                state,
+                begin=torch.full((len(ids),), short.begin),
+                end=short.place(self.tokenizer.eos),
+                width=width,
+                max_length=max_length,
+            )
+        return [[short.restored(hypothesis) for hypothesis in ranked] for ranked in found]
 
 
 _load = cache(Translator.load)

@@ -16,6 +16,7 @@ from attention_core.translation.found import Found
 from attention_core.translation.sentences import cut, sentences, without_end, written_out
 from attention_core.translation.stand_ins import STAND_INS, Held, held, restored
 
+BATCH = 32
 LONGEST_SENTENCE = 200  # tokens
 
 
@@ -73,10 +74,11 @@ class EncodedSentence(NamedTuple):
 class TextTranslator(ABC):
     """What a translator does with a text before and after its sentences are searched.
 
-    How they are searched is ``decode``: by torch in ``Translator``, without it in the runtime.
+    How they are searched is ``search_batch``: by torch in ``Translator``, by onnxruntime in the
+    runtime.
 
     >>> TextTranslator.__abstractmethods__
-    frozenset({'decode'})
+    frozenset({'search_batch'})
     """
 
     def __init__(
@@ -96,8 +98,10 @@ class TextTranslator(ABC):
         self.confidence = confidence
 
     @abstractmethod
-    def decode(self, ids: list[list[int]], *, to: str, width: int) -> Sequence[Sequence[Found]]:
-        """What beam search makes of encoded sentences, best first."""
+    def search_batch(
+        self, ids: list[list[int]], *, to: str, width: int, max_length: int
+    ) -> Sequence[Sequence[Found]]:
+        """What beam search makes of a batch of encoded sentences, best first."""
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -146,6 +150,20 @@ class TextTranslator(ABC):
         if too_much and len(sentence) > 1:
             return [part for half in cut(sentence) for part in self._fitting(half)]
         return [EncodedSentence([*ids, self.tokenizer.eos], ended, kept.spans)]
+
+    def decode(self, ids: list[list[int]], *, to: str, width: int) -> list[Sequence[Found]]:
+        """What beam search makes of encoded sentences, best first; like lengths in one batch."""
+        self.tokenizer.begin(to)
+        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+        found: list[Sequence[Found]] = [[] for _ in ids]
+        for start in range(0, len(order), BATCH):
+            chunk = order[start : start + BATCH]
+            batch = [ids[i] for i in chunk]
+            longest = 2 * max(map(len, batch)) + 10
+            searched = self.search_batch(batch, to=to, width=width, max_length=longest)
+            for i, ranked in zip(chunk, searched, strict=True):
+                found[i] = ranked
+        return found
 
     def _joined(
         self,

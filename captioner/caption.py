@@ -1,0 +1,77 @@
+"""A caption, and how it is told from what a search found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from attention_core.tokenizer import Tokenizer
+
+
+class Found(Protocol):
+    """A hypothesis, of ``attention_core.search`` or of the runtime."""
+
+    @property
+    def tokens(self) -> list[int]: ...
+
+    @property
+    def log_probability(self) -> float: ...
+
+    @property
+    def weights(self) -> Any:
+        """Attention per token (T, S), a tensor or an array; None without attention."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A caption, and for each of its words how much the decoder looked at each grid cell.
+
+    A model with a sentinel may look away from the picture, β of its attention (Lu et al. 2017,
+    §2.3); ``looked`` is the rest, how much it looked at the picture at all.
+    """
+
+    text: str
+    score: float  # mean log-probability of a token, in nats
+    tokens: list[str]  # words
+    attention: list[list[list[float]]]  # for each word a grid, rows from the top, sum at most 1
+    looked: list[float] | None = None  # for each word 1 - β, where the model has a sentinel
+    alternatives: tuple[Caption, ...] = ()  # the next best, best first
+
+
+def told(
+    ranked: Sequence[Found], tokenizer: Tokenizer, language: str, *, sentinel: bool
+) -> Caption:
+    """The caption that the best hypothesis spells, with the others as alternatives.
+
+    ``sentinel`` tells whether the model has one.
+    """
+    best, *rest = [_caption(each, tokenizer, language, sentinel) for each in ranked]
+    return replace(best, alternatives=tuple(rest))
+
+
+def _caption(found: Found, tokenizer: Tokenizer, language: str, sentinel: bool) -> Caption:
+    words = [w for w in tokenizer.words(found.tokens) if w[0] != "</s>"]
+    grids: list[list[list[float]]] = []
+    looked: list[float] | None = None
+    if found.weights is not None:
+        weights = np.asarray(found.weights)
+        side = round(weights.shape[1] ** 0.5)
+        each = [weights[where].mean(0) for _, where in words]
+        grids = [word.reshape(side, side).tolist() for word in each]
+        if sentinel:
+            looked = [float(word.sum()) for word in each]
+    return Caption(
+        text=present(tokenizer.decode(found.tokens), language),
+        score=found.log_probability / len(found.tokens),
+        tokens=[word for word, _ in words],
+        attention=grids,
+        looked=looked,
+    )
+
+
+def present(text: str, language: str) -> str:
+    """A caption as one writes it: with a capital and a full stop."""
+    return text[:1].upper() + text[1:] + ("。" if language == "zh" else ".")
