@@ -2,8 +2,8 @@
 
 A name or a number that is the same on both sides is now and then replaced by a stand-in while
 training, so the model learns where a stand-in goes and that it stays one. In use one takes the
-place of what the vocabulary can only spell in bytes (emoji, other scripts) and of what is no
-language (addresses, tags), and is given back its text afterwards. The idea is that of
+place of what the vocabulary can only spell in bytes (emoji, other scripts), of what is no language
+(addresses, tags), of long numbers and of rare names, and is given back its text afterwards. The idea is that of
 placeholders for rare words (Luong et al. 2015, "Addressing the Rare Word Problem in Neural Machine
 Translation", §3.1).
 """
@@ -26,6 +26,8 @@ _PART = re.compile(  # an address, a tag, or else a word
     r"(?P<other>(?:https?://|www\.)\S+|[^\s<>]+@[^\s<>]+\.\w+|</?\w[^<>]*>|(?<!\w)[@#]\w+)"
     r"|[^\s<]+|<"
 )
+_NUMBER = re.compile(r"(?<![0-9A-Za-z.,:/-])[0-9]{3,}(?![0-9A-Za-z]|[.,:/-][0-9])")
+_RARE = 5  # pieces of a name that the model has hardly seen
 _CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _EDGE = ".,;:!?\"'“”‘’«»()[]。，；：！？、（）《》…"
 
@@ -67,15 +69,18 @@ class Held(NamedTuple):
     spans: list[str]
 
 
-def held(sentence: str, tokenizer: Tokenizer) -> Held:
+def held(sentence: str, tokenizer: Tokenizer, *, names: bool = False) -> Held:
     """The sentence with stand-ins for what the model can't know; of those that lie side by side,
     one. There may be more spans than stand-ins, and the text then holds the rest itself.
+
+    With ``names``, words with a capital that come in many pieces are held too. It is not for
+    German, in which every noun has one.
 
     >>> tokenizer = Tokenizer.train(["I love you."] * 9, vocabulary=270, languages=["de"])
     >>> held("I love 猫 猫.", tokenizer)
     Held(text='I love \\x01.', spans=['猫 猫'])
     """
-    unknown = _unknown(sentence, tokenizer)
+    unknown = _unknown(sentence, tokenizer, names)
     joined: list[tuple[int, int]] = []
     for start, end in unknown:
         if joined and not sentence[joined[-1][1] : start].strip():
@@ -100,20 +105,28 @@ def restored(text: str, spans: Sequence[str]) -> str:
     return text
 
 
-def _unknown(sentence: str, tokenizer: Tokenizer) -> list[tuple[int, int]]:
-    """Where addresses and tags are, and words with a character that the vocabulary lacks; of
-    Chinese, which has no spaces between words, that character alone."""
+def _unknown(sentence: str, tokenizer: Tokenizer, names: bool) -> list[tuple[int, int]]:
+    """Where addresses, tags and long numbers are, rare names, and words with a character that the
+    vocabulary lacks; of Chinese, which has no spaces between words, that character alone."""
     found = []
     for part in _PART.finditer(sentence):
         start, end = part.span()
         lacking = [i for i in range(start, end) if not tokenizer.knows(sentence[i])]
         if part["other"]:
             found.append(_without_edges(sentence, start, end, tokenizer))
-        elif _CJK.search(part[0]):
-            found += [(i, i + 1) for i in lacking]
-        elif lacking:
+        elif lacking and not _CJK.search(part[0]):
             found.append(_without_edges(sentence, start, end, tokenizer))
-    return found
+        else:
+            found += [(i, i + 1) for i in lacking]
+            found += [number.span() for number in _NUMBER.finditer(sentence, start, end)]
+            if names and start:
+                spans = (name.span() for name in _NAME.finditer(sentence, start, end))
+                found += [span for span in spans if _rare(sentence[slice(*span)], tokenizer)]
+    return sorted(found)
+
+
+def _rare(name: str, tokenizer: Tokenizer) -> bool:
+    return name.isalpha() and len(tokenizer.encode(name)) >= _RARE
 
 
 def _without_edges(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> tuple[int, int]:

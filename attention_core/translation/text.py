@@ -144,7 +144,9 @@ class TextTranslator(ABC):
 
     def _fitting(self, sentence: str) -> list[EncodedSentence]:
         text, ended = written_out(sentence)
-        kept = held(text, self.tokenizer) if self.stand_ins else Held(text, [])
+        kept = Held(text, [])
+        if self.stand_ins:  # of several languages into English, one may be German
+            kept = held(text, self.tokenizer, names="en" not in self.languages)
         (ids,) = self.tokenizer.spell([kept.text])
         too_much = len(ids) >= LONGEST_SENTENCE or len(kept.spans) > len(STAND_INS)
         if too_much and len(sentence) > 1:

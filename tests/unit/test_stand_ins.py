@@ -73,6 +73,25 @@ def test_what_is_held(text: str, expected: str, spans: list[str]) -> None:
     assert restored(*found) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("I see 1987.", ["1987"]),
+        ("I see 12, me.", []),  # a model can learn these
+        ("See 1,000 me 3.141, 10:300 me 2017-05.", []),  # which languages write in their own way
+        ("See Ouagadougou.", ["Ouagadougou"]),
+        ("Ouagadougou, see me.", []),  # any word has a capital there
+        ("See Tom.", []),  # not rare
+    ],
+)
+def test_long_numbers_and_rare_names_are_held(text: str, spans: list[str]) -> None:
+    tokenizer = Tokenizer.train(
+        ["I see me, Tom. 12 10:300 3.141 1,000 2017-05 gado"] * 9, vocabulary=300, languages=["de"]
+    )
+    assert held(text, tokenizer, names=True).spans == spans
+    assert held(text, tokenizer).spans == [span for span in spans if span.isdigit()]
+
+
 def test_more_spans_than_stand_ins_are_told() -> None:
     text = " and ".join("αβγδεζηθικ")
     found = held(text, TOKENIZER)
