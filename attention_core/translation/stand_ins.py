@@ -3,9 +3,9 @@
 A name or a number that is the same on both sides is now and then replaced by a stand-in while
 training, so the model learns where a stand-in goes and that it stays one. In use one takes the
 place of what the vocabulary can only spell in bytes (emoji, other scripts), of what is no language
-(addresses, tags), of long numbers and of rare names, and is given back its text afterwards. The idea is that of
-placeholders for rare words (Luong et al. 2015, "Addressing the Rare Word Problem in Neural Machine
-Translation", §3.1).
+(addresses, tags), of long numbers and of rare names, and is given back its text afterwards. The
+idea is that of placeholders for rare words (Luong et al. 2015, "Addressing the Rare Word Problem in
+Neural Machine Translation", §3.1).
 """
 
 import re
@@ -112,9 +112,7 @@ def _unknown(sentence: str, tokenizer: Tokenizer, names: bool) -> list[tuple[int
     for part in _PART.finditer(sentence):
         start, end = part.span()
         lacking = [i for i in range(start, end) if not tokenizer.knows(sentence[i])]
-        if part["other"]:
-            found.append(_without_edges(sentence, start, end, tokenizer))
-        elif lacking and not _CJK.search(part[0]):
+        if part["other"] or (lacking and not _CJK.search(part[0])):
             found.append(_without_edges(sentence, start, end, tokenizer))
         else:
             found += [(i, i + 1) for i in lacking]

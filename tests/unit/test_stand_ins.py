@@ -86,7 +86,9 @@ def test_what_is_held(text: str, expected: str, spans: list[str]) -> None:
 )
 def test_long_numbers_and_rare_names_are_held(text: str, spans: list[str]) -> None:
     tokenizer = Tokenizer.train(
-        ["I see me, Tom. 12 10:300 3.141 1,000 2017-05 gado"] * 9, vocabulary=300, languages=["de"]
+        ["I see me, Tom. See Over, you gad. 12 10:300 3.141 1,000 2017-05 1987"] * 9,
+        vocabulary=310,
+        languages=["de"],
     )
     assert held(text, tokenizer, names=True).spans == spans
     assert held(text, tokenizer).spans == [span for span in spans if span.isdigit()]
