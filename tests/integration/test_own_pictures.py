@@ -127,6 +127,11 @@ def test_an_encoder_that_learns_too(mine):
     ).read_bytes()
     again = train(mine, *changes)
     assert (again.exit_code, again.stdout) == (0, result.stdout)
+    still = train(mine, *changes, "encoder.learning_rate=0", f"out={mine.parent / 'still'}")
+    assert still.exit_code == 0, still.stderr
+    at_rest = load_file(mine.parent / "still" / "best" / "model.safetensors")
+    moved = {name for name in before if not torch.equal(before[name], at_rest[name])}
+    assert moved and not moved & weights
 
 
 def test_a_fine_tuned_run_that_is_interrupted_goes_on_bit_for_bit(mine, monkeypatch):

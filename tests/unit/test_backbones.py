@@ -58,16 +58,30 @@ def test_every_family_is_there() -> None:
     assert {name[:3] for name in names()} == {name[:3] for name in MAPS} | {"wid"}  # wide ResNets
 
 
-def test_the_map_is_the_one_that_the_model_pools() -> None:
-    """Pooled and classified by torchvision's own last layer, it gives the model's own scores."""
-    backbone = load_backbone("resnet18", size=64, weights="random").double()
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("resnet18", {}), ("googlenet", {"transform_input": True, "init_weights": False})],
+)
+def test_the_map_is_the_one_that_the_model_pools(name: str, options: dict[str, bool]) -> None:
+    """Pooled and classified by torchvision's own last layer, it gives the model's own scores.
+
+    GoogLeNet's published weights expect pixels that it normalises in its own way first.
+    """
+    backbone = load_backbone(name, size=64, weights="random").double()
     torch.manual_seed(0)  # as for random weights
-    model = torchvision().models.resnet18(weights=None).double().eval()
+    model = torchvision().models.get_model(name, weights=None, **options).double().eval()
     images = torch.randn(2, 3, 64, 64, dtype=torch.float64)
     with torch.inference_mode():
         scores = model.fc(backbone(images).mean((2, 3)))
         torch.testing.assert_close(scores, model(images))
         torch.testing.assert_close(backbone(images)[1:], backbone(images[1:]))
+
+
+def test_the_map_of_a_small_picture_is_not_the_pooled_one() -> None:
+    """AlexNet and VGG pool to a fixed number of positions, whatever the picture's size."""
+    backbone = load_backbone("alexnet", size=96, weights="random")
+    with torch.inference_mode():
+        assert backbone(torch.randn(1, 3, 96, 96)).shape == (1, 256, 2, 2)
 
 
 def test_tokens_become_a_grid_without_the_class() -> None:

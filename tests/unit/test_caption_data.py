@@ -11,7 +11,7 @@ from captioner.data import DataConfig, read
 
 SPLITS = ("train", "val", "test")
 NAMES = ["a.jpg", "b.jpg", "c.jpg"]
-TEXTS = {name: [f"A {name[0]} .", f'It is "{name[0]}", or so'] for name in NAMES}
+TEXTS = {name: [f"A {name[0]} .", f'"{name[0]}" it is, or so'] for name in NAMES}
 TOLD = dict(zip(NAMES, SPLITS, strict=True))
 
 
@@ -39,8 +39,8 @@ def tsv_file(folder: Path) -> list[Path]:
 
 
 def bar_file(folder: Path) -> list[Path]:
-    """As Flickr30k's results.csv: spaces about the bars, quotes as they are, a bar that lacks."""
-    rows = [f"{n}| {i}| {t}" for n in NAMES for i, t in enumerate(TEXTS[n])]
+    """As Flickr30k's results.csv: spaces behind bars, quotes as they are, a bar that lacks."""
+    rows = [f"{n}| {i}|{' ' * (1 - i)}{t}" for n in NAMES for i, t in enumerate(TEXTS[n])]
     rows[3] = f"b.jpg| 1   {TEXTS['b.jpg'][1]}"
     (folder / "results.csv").write_text("\n".join(["image_name| comment_number| comment", *rows]))
     return [folder]

@@ -155,6 +155,9 @@ def test_key_is_over_all_that_features_depend_on(backbone: EfficientNetLite) -> 
         assert cache_key(same, SIZE) == key
         same.head.norm.running_mean[0] += 1
         assert cache_key(same, SIZE) != key
+    same = copy.deepcopy(backbone)
+    same.mean = 0.4
+    assert cache_key(same, SIZE) != key
 
 
 def test_progress_stays_off_standard_output(
