@@ -156,6 +156,35 @@ def average(checkpoints: tuple[Path, ...], out: Path) -> None:
 
 
 @main.command()
+@click.argument("checkpoint")
+@click.option(
+    "--to", "form", type=click.Choice(["onnx"]), default="onnx", show_default=True, help="The form."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where it goes  [default: the checkpoint's name and -onnx]",
+)
+@click.option("--int8", is_flag=True, help="Weights of 8 bits: a third of the size, and faster.")
+def export(checkpoint: str, form: str, out: Path | None, int8: bool) -> None:
+    """Write a CHECKPOINT as a folder that runs without torch, by attention_core.runtime.
+
+    \b
+      attention-core export translate --to onnx
+      attention-core export runs/mine/best --to onnx --int8 --out mine-int8
+      python -m attention_core.runtime everyday-onnx "A dog runs." --to de
+    """
+    from attention_core.checkpoint import read
+    from attention_core.export import export as write
+
+    saved = read(find_checkpoint(checkpoint))
+    out = out or Path(f"{saved.path.resolve().name}-{form}")
+    write(load_task(saved.task).exportable(saved.path), saved, out, int8=int8)
+    click.echo(out)
+
+
+@main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True)
 def demo(host: str, port: int) -> None:

@@ -14,19 +14,49 @@ from __future__ import annotations
 import os
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from attention_core.errors import UserError, nearest
 from attention_core.wording import Tables
 
 if TYPE_CHECKING:
     import click
+    from torch import Tensor
 
-    from attention_core.training import Learner
+    from attention_core.checkpoint import Checkpoint
+    from attention_core.models import Seq2Seq
+    from attention_core.training import Learner, SearchConfig
 
 GROUP = "attention_core.tasks"
+
+
+class Input(NamedTuple):
+    """A tensor that an encoder takes: an example of two sources or more, and its free axes.
+
+    >>> import torch
+    >>> Input(torch.zeros(2, 3, 8, 8), ("sources",)).axes
+    ('sources',)
+    """
+
+    example: Tensor
+    axes: tuple[str, ...]  # the names of its first ones; the others keep the example's size
+
+
+class Exportable(NamedTuple):
+    """A trained model, and what else it takes to run it.
+
+    >>> Exportable._fields
+    ('model', 'source', 'end', 'search', 'settings')
+    """
+
+    model: Seq2Seq
+    source: Mapping[str, Input]  # what its encoder takes, in this order
+    end: int  # the token that ends an output
+    search: SearchConfig
+    settings: Mapping[str, Any] = {}  # JSON-able, for ``Task.runtime`` to find
 
 
 class Task(ABC):
@@ -65,6 +95,20 @@ class Task(ABC):
     @abstractmethod
     def tab(self) -> None:
         """Draw the task's tab of the demo, inside an open ``gradio.Tab``."""
+
+    def exportable(self, checkpoint: Path) -> Exportable:
+        """The model of a checkpoint, for ``attention-core export``; a task may do without.
+
+        Raises UserError where the checkpoint can't be loaded, or the task can't be exported.
+        """
+        raise UserError(f"models of the task {self.name!r} can't be exported")
+
+    def runtime(self, folder: Checkpoint, threads: int) -> Any:
+        """An exported folder as an ``attention_core.runtime.Runtime``, without torch.
+
+        Raises UserError where the folder is damaged, or the task has no runtime.
+        """
+        raise UserError(f"the task {self.name!r} has no runtime without torch")
 
     def wording(self) -> Tables:
         """What its tab says in other languages than English: ``wording.Tables``."""

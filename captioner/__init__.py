@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attention_core.tasks import Task
+from attention_core.tasks import Exportable, Input, Task
 
 if TYPE_CHECKING:
     import click
 
+    from attention_core.checkpoint import Checkpoint
     from attention_core.training import Learner
+    from captioner.runtime import OnnxCaptioner
 
 
 class CaptionTask(Task):
@@ -47,6 +49,29 @@ class CaptionTask(Task):
         from captioner.tab import tab
 
         tab()
+
+    def exportable(self, checkpoint: Path) -> Exportable:
+        import torch
+
+        from captioner.predictor import Captioner
+
+        found = Captioner.load(checkpoint)
+        backbone = found.model.encoder.backbone
+        picture = Input(torch.zeros(2, 3, found.size, found.size), ("sources",))
+        settings = {
+            "size": found.size,
+            "mean": backbone.mean,
+            "std": backbone.std,
+            "sentinel": found.model.decoder.sentinel is not None,
+        }
+        return Exportable(
+            found.model, {"pictures": picture}, found.tokenizer.eos, found.search, settings
+        )
+
+    def runtime(self, folder: Checkpoint, threads: int) -> OnnxCaptioner:
+        from captioner.runtime import OnnxCaptioner
+
+        return OnnxCaptioner(folder, threads)
 
 
 TASK = CaptionTask()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attention_core.tasks import Task
+from attention_core.tasks import Exportable, Task
 
 if TYPE_CHECKING:
     import click
 
+    from attention_core.checkpoint import Checkpoint
     from attention_core.training import Learner
+    from attention_core.translation.runtime import OnnxTranslator
 
 
 class TranslateTask(Task):
@@ -51,6 +53,19 @@ class TranslateTask(Task):
         from attention_core.translation.tab import tab
 
         tab()
+
+    def exportable(self, checkpoint: Path) -> Exportable:
+        from attention_core.export import text_inputs
+        from attention_core.translation.predictor import Translator
+
+        found = Translator.load(checkpoint)
+        settings = {"stand_ins": found.stand_ins}
+        return Exportable(found.model, text_inputs(), found.tokenizer.eos, found.search, settings)
+
+    def runtime(self, folder: Checkpoint, threads: int) -> OnnxTranslator:
+        from attention_core.translation.runtime import OnnxTranslator
+
+        return OnnxTranslator(folder, threads)
 
 
 TASK = TranslateTask()

@@ -30,6 +30,8 @@ LAYERS = [
     {"models", "search"},
     {"checkpoint", "training"},
     {"tasks"},
+    {"runtime"},
+    {"export"},
     {"translation", "captioner"},
     {"demo"},
     {"cli"},
