@@ -13,9 +13,9 @@ from PIL import Image
 
 from attention_core.errors import UserError
 from captioner import features
+from captioner.corpus import Picture
 from captioner.efficientnet_lite import MEAN, STD, EfficientNetLite
 from captioner.features import BATCH, FeatureCache, build, cache_key, grid
-from captioner.corpus import Picture
 from captioner.images import to_tensor
 
 SIZE = 64
