@@ -96,7 +96,8 @@ def grid(backbone: Backbone, images: Tensor) -> Tensor:
 
     Shapes: images (B, 3, H, W) -> (B, S, F) with S = h * w.
     """
-    return backbone(images).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+    features: Tensor = backbone(images.contiguous(memory_format=torch.channels_last))
+    return features.flatten(2).transpose(1, 2)
 
 
 def cache_key(backbone: Backbone, size: int) -> str:
@@ -145,14 +146,14 @@ def _extend(
     ids = FeatureCache(path, key).ids if path.with_suffix(".json").exists() else []
     known = set(ids)
     missing = [picture for picture in pictures if picture.stamp not in known]
-    backbone = backbone.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    backbone.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     columns = ("Picture features", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress, torch.inference_mode():
         task = progress.add_task("", total=len(ids) + len(missing), completed=len(ids))
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
             images = torch.stack([backbone.picture(each.open(), size) for each in batch])
-            features = grid(backbone, images.to(memory_format=torch.channels_last))
+            features = grid(backbone, images)
             _write_rows(path, len(ids), features.half().numpy())
             ids += [each.stamp for each in batch]
             _write_json(path.with_suffix(".json"), {"key": key, "ids": ids})

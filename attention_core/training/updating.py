@@ -99,7 +99,7 @@ class Updater:
         for weight, part in zip(
             self.weights, flat.split([x.numel() for x in gradients]), strict=True
         ):
-            weight.grad = part.view_as(weight)
+            weight.grad = torch.empty_like(weight).copy_(part.view_as(weight))  # laid out alike
         sums = torch.tensor([loss, count], dtype=torch.float64, device=self.accelerator.device)
         loss, tokens = self.accelerator.reduce(sums, "sum").tolist()
         return loss, int(tokens)

@@ -1,5 +1,7 @@
 """One update: k accumulated batches are one k times as large, in float64 and without dropout."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -8,7 +10,7 @@ from torch.testing import assert_close
 from attention_core.errors import UserError
 from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
 from attention_core.parts.encoders import TextEncoder
-from attention_core.training import Batch, TeacherForcing, TrainingConfig, pad
+from attention_core.training import Batch, Objective, TeacherForcing, TrainingConfig, pad
 from attention_core.training.processes import accelerator
 from attention_core.training.run import Run
 from attention_core.training.updating import Updater
@@ -121,3 +123,29 @@ def test_a_state_of_other_weights_is_refused(tmp_path):
     fewer = Updater(accelerator(), updater.objective, config)
     with pytest.raises(UserError, match="a run that trained other weights of the model"):
         Run(tmp_path, config, accelerator(), fewer.objective, fewer.optimizer)
+
+
+def test_gradients_of_several_processes_lie_as_their_weights_do():
+    """Weights of a picture network may lie in memory with the channels last."""
+
+    class Convolution(Objective):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Conv2d(3, 4, 2).to(memory_format=torch.channels_last)
+
+        def forward(self, batch):
+            return self.inner(batch.source[0]).square().sum(), 1
+
+    one = accelerator()
+    several = SimpleNamespace(
+        num_processes=2, device=one.device, autocast=one.autocast, reduce=lambda x, how: x
+    )
+    found = []
+    for each in (one, several):
+        torch.manual_seed(0)
+        updater = Updater(each, Convolution(), TrainingConfig(epochs=1, clip=0.0))
+        batch = Batch((torch.randn(2, 3, 5, 5),), torch.zeros(1, 1))
+        for _ in range(2):
+            updater.update([batch], rate=0.1)
+        found.append(updater.objective.inner.weight)
+    assert_close(*found)
