@@ -187,11 +187,28 @@ def export(checkpoint: str, form: str, out: Path | None, int8: bool) -> None:
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True)
-def demo(host: str, port: int) -> None:
-    """Serve the demo, a page with a tab for each task."""
-    from attention_core.demo import launch
+@click.option("--share", is_flag=True, help="Open a public address through gradio's own service.")
+@click.option(
+    "--auth",
+    envvar="ATTENTION_CORE_AUTH",
+    metavar="NAME:PASSWORD",
+    help="Ask visitors for these  [or $ATTENTION_CORE_AUTH]",
+)
+@click.option(
+    "--max-size", default="20mb", show_default=True, metavar="SIZE", help="The largest upload."
+)
+@click.option("--mcp", is_flag=True, help="Let assistants call it, by the Model Context Protocol.")
+def demo(**serving: Any) -> None:
+    """Serve the demo, a page with a tab for each task, to this machine alone.
 
-    launch(host, port)
+    \b
+      attention-core demo
+      attention-core demo --host 0.0.0.0 --auth ada:lovelace --max-size 5mb
+      attention-core demo --mcp
+    """
+    from attention_core.demo import Serving, launch
+
+    launch(Serving(**serving))
 
 
 @main.command()

@@ -7,7 +7,7 @@ for what differs from time to time, such as a number or a file's name.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Table = Mapping[str, str]  # English: the other language
 Tables = Mapping[str, Table]  # by language
+Say = Callable[[str], str]  # English to the reader's language
 
 
 def marked(text: str) -> I18nData:
@@ -53,3 +54,13 @@ def said(text: str, table: Table) -> str:
             if found:
                 return translation.format(*found.groups())
     return text
+
+
+def speaker(tables: Tables, request: Request | None) -> Say:
+    """``said`` in the language of whoever asks.
+
+    >>> speaker({"zh": {"Picture": "图片"}}, None)("Picture")
+    'Picture'
+    """
+    table = tables.get(language_of(request), {})
+    return lambda text: said(text, table)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attention_core.tasks import Exportable, Input, Task
+from attention_core.wording import Tables
 
 if TYPE_CHECKING:
     import click
@@ -49,6 +50,18 @@ class CaptionTask(Task):
         from captioner.tab import tab
 
         tab()
+
+    def wording(self) -> Tables:
+        from captioner.wording import WORDING
+
+        return WORDING
+
+    def answer(self, source: str, language: str) -> str:
+        from captioner.images import open_picture
+        from captioner.predictor import shipped
+
+        (best,) = shipped().caption([open_picture(source)], language=language)
+        return best.text
 
     def exportable(self, checkpoint: Path) -> Exportable:
         import torch

@@ -41,27 +41,29 @@ def attention_overlays(
     Raises:
         UserError: if there isn't one grid of two axes for each word.
     """
-    maps = _checked(words, grids)
-    picture = _shrunk(image)
+    maps = checked_grids(words, grids)
+    picture = shrunk(image)
     colour = np.asarray(picture, dtype=np.float64)
     grey = np.asarray(picture.convert("L"), dtype=np.float64)[..., None]
     shade = DIM * grey + np.array(DUSK)
 
     overlays = []
     for grid in maps:
-        light = _light(grid, *grey.shape[:2])[..., None]
-        pixels = light * colour + (1 - light) * shade
+        lit = light(grid, *grey.shape[:2])[..., None]
+        pixels = lit * colour + (1 - lit) * shade
         overlays.append(Image.fromarray(pixels.clip(0, 255).round().astype(np.uint8)))
     return overlays
 
 
-def _shrunk(image: Image.Image) -> Image.Image:
+def shrunk(image: Image.Image) -> Image.Image:
+    """The picture in colours, its longest side at most 640 pixels."""
     picture = image.convert("RGB")
     picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
     return picture
 
 
-def _checked(words: Sequence[str], grids: Iterable[ArrayLike]) -> list[NDArray[np.float64]]:
+def checked_grids(words: Sequence[str], grids: Iterable[ArrayLike]) -> list[NDArray[np.float64]]:
+    """The grids as arrays. Raises UserError if there isn't one of two axes for each word."""
     maps = [np.asarray(grid, dtype=np.float64) for grid in grids]
     shapes = [grid.shape for grid in maps]
     if len(maps) != len(words) or any(len(shape) != 2 or 0 in shape for shape in shapes):
@@ -72,7 +74,7 @@ def _checked(words: Sequence[str], grids: Iterable[ArrayLike]) -> list[NDArray[n
     return maps
 
 
-def _light(grid: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
+def light(grid: NDArray[np.float64], height: int, width: int) -> NDArray[np.float64]:
     """`grid` (h, w) as a smooth map (height, width) whose largest value is 1."""
     rows, columns = grid.shape
     smooth: NDArray[np.float64] = _spread(height, rows) @ grid @ _spread(width, columns).T
@@ -110,7 +112,7 @@ def attention_sheet(
 
     if looked is not None and len(looked) != len(words):
         raise UserError(f"{len(words)} words need {len(words)} shares, got {len(looked)}.")
-    tiles = [_shrunk(image), *attention_overlays(image, words, grids)]
+    tiles = [shrunk(image), *attention_overlays(image, words, grids)]
     labels = ["", *map(legible, words)]
     if looked is not None:
         shares = ["looked", *(f"{share:.0%}" for share in looked)]

@@ -1,7 +1,7 @@
 """Numbers as a piece of a web page: tables with bars, and words with how sure they are."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 DOUBTED = 0.5  # a word less probable than this shows its probability
@@ -34,36 +34,36 @@ def table_html(
     headers: Sequence[str],
     rows: Sequence[Sequence[str | float]],
     *,
-    bars: Collection[int] = (),
+    bars: Mapping[int, float | None] | None = None,
 ) -> str:
     """A table whose numbers have three digits; in the columns `bars` each has a bar beside it.
 
-    A bar is as long as its number is large, the largest of its column being whole; one below zero
-    has another colour. One element with its own style, which loads nothing and follows the page's
+    `bars` says which number has a whole bar: for probabilities 1, and None for the largest of the
+    column. A bar below zero has another colour. One element with its own style, which loads nothing and follows the page's
     colours. Texts are texts, never markup.
 
-    >>> html = table_html("Weights", ["word", "weight"], [["cat", 0.75], ["dog", 0.25]], bars={1})
-    >>> html.count("<i "), "--w:0.33" in html
+    >>> html = table_html("Weights", ["word", "weight"], [["cat", 0.75], ["dog", 0.25]], bars={1: 1})
+    >>> html.count("<i "), "--w:0.25" in html
     (2, True)
     """
-    largest = {
-        column: max((abs(float(row[column])) for row in rows), default=0.0) or 1.0
-        for column in bars
+    whole = {
+        column: most or max((abs(float(row[column])) for row in rows), default=0.0) or 1.0
+        for column, most in (bars or {}).items()
     }
 
     def cell(value: str | float, column: int) -> str:
         if isinstance(value, str):
             return f'<td class="text"><bdi>{escape(value)}</bdi></td>'
-        if column not in bars:
+        if column not in whole:
             return f"<td>{value:.3f}</td>"
         side = "bar below" if value < 0 else "bar"
         return (
             f'<td class="{side}"><span>{value:.3f}</span>'
-            f'<i style="--w:{abs(value) / largest[column]:.2f}"></i></td>'
+            f'<i style="--w:{abs(value) / whole[column]:.2f}"></i></td>'
         )
 
     def heading(name: str, column: int) -> str:
-        text = column in bars or (rows and isinstance(rows[0][column], str))
+        text = column in whole or (rows and isinstance(rows[0][column], str))
         return f'<th scope="col"{" class=text" if text else ""}>{escape(name)}</th>'
 
     heads = "".join(heading(name, column) for column, name in enumerate(headers))

@@ -14,6 +14,7 @@ from attention_core.search.restriction import restricted
 from attention_core.search.sampling import sample
 from attention_core.search.shortlist import Shortlist
 from attention_core.search.step import State, Step
+from attention_core.search.watching import watched
 
 __all__ = [
     "BeginsWith",
@@ -30,4 +31,5 @@ __all__ = [
     "greedy_search",
     "restricted",
     "sample",
+    "watched",
 ]

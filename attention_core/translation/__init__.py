@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attention_core.tasks import Exportable, Task
+from attention_core.wording import Tables
 
 if TYPE_CHECKING:
     import click
@@ -53,6 +54,17 @@ class TranslateTask(Task):
         from attention_core.translation.tab import tab
 
         tab()
+
+    def wording(self) -> Tables:
+        from attention_core.translation.wording import WORDING
+
+        return WORDING
+
+    def answer(self, source: str, language: str) -> str:
+        from attention_core.translation.predictor import shipped
+
+        (best,) = shipped().translate([source], to=language)
+        return best.text
 
     def exportable(self, checkpoint: Path) -> Exportable:
         from attention_core.export import text_inputs

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+import math
+from functools import cache
+from typing import TypedDict
 
 import gradio as gr
+from gradio.components.api_component import Api
+from gradio_client.utils import python_type_to_json_schema
 from PIL import Image
 
 from attention_core.checkpoint import read
 from attention_core.errors import UserError
-from attention_core.plots import alignment_heatmap, alignment_html
+from attention_core.plots import alignment_heatmap, alignment_html, doubts_html, table_html
 from attention_core.translation import TASK
-from attention_core.translation.predictor import Translation, shipped
+from attention_core.translation.predictor import Translation, Translator, shipped
+from attention_core.translation.wording import WORDING
+from attention_core.wording import Say, language_of, marked, speaker
 
 LONGEST = 5000  # characters that the page takes
 NAMES = {
@@ -24,98 +30,203 @@ NAMES = {
 LOOKED = "Where the model looked for each word"
 EXAMPLES = [
     ["Where is the train station?", "zh"],
+    ["Cat chase mouse.", "zh"],
+    ["The agreement on the European Economic Area was signed in August 1992.", "fr"],
     ["A woman in a red coat is reading a book.", "fr"],
     ["A dog runs on the beach.", "de"],
     ["Two children are playing in the snow.", "cs"],
 ]
+WITHOUT_ATTENTION = TASK.shipped.with_name("without-attention")
+NONE_TO_COMPARE = (
+    "No model without attention is installed here, so there is nothing to compare with. A decoder"
+    " without attention sees a sentence as one vector of fixed size, and loses its way as"
+    " sentences grow longer (Bahdanau et al. 2014, figure 2)."
+)
+Page = tuple[str, str, str, str, str, Image.Image | None]
+EMPTY: Page = ("", "", "", "", "", None)
 
 
-def translate(
-    text: str, language: str, beam: float
-) -> tuple[str, str, list[list[Any]], str, Image.Image | None]:
-    """English text into one of zh, fr, de, cs: translation, confidence, alternatives, alignment.
+class Answer(TypedDict):
+    """A translation as programs get it."""
 
-    The score is the mean log-probability of a token; ``beam`` is the width of the search. The
-    alignment comes as HTML to point at, and as a heat map.
+    translation: str
+    score: float
+    confidence: float | None
+    words: list[str]
+    probabilities: list[float]
+    source_words: list[str]
+    alignment: list[list[float]]
+    alternatives: list[str]
+
+
+def translate(text: str, language: str = "zh", beam: int = 5, nbest: int = 1) -> Answer:
+    """Translate English text into Chinese (zh), French (fr), German (de) or Czech (cs).
+
+    The score is the mean log-probability of a token, the confidence 0 to 1, or null where it isn't
+    known. The alignment has a row for each word: its weight on each source word.
+
+    Args:
+        text: English, of at most 5,000 characters.
+        language: zh, fr, de or cs.
+        beam: The width of the search, 1 to 20.
+        nbest: How many translations, 1 to 20: the best, and alternatives, best first.
     """
-    if len(text) > LONGEST:
-        raise gr.Error(
-            f"the text has {len(text):,} characters and at most {LONGEST:,} go in one piece here",
-            print_exception=False,
-        )
     try:
-        width = int(beam)
-        (best,) = shipped().translate([text], to=language, beam=width, nbest=min(width, 5))
+        best = _best(text, language, beam, nbest)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
-    ranked = [[found.text, round(found.score, 2)] for found in (best, *best.alternatives)]
-    drawings = _drawn(best) if best.alignment else ("", None)
-    return best.text, _sure(best), ranked, *drawings
+    return Answer(
+        translation=best.text,
+        score=best.score,
+        confidence=best.confidence,
+        words=best.tokens,
+        probabilities=[math.exp(value) for value in best.log_probabilities],
+        source_words=best.source_tokens,
+        alignment=best.alignment,
+        alternatives=[found.text for found in best.alternatives],
+    )
 
 
-def _sure(best: Translation) -> str:
+def _best(text: str, language: str, beam: float, nbest: float) -> Translation:
+    if len(text) > LONGEST:
+        raise UserError(
+            f"the text has {len(text):,} characters and at most {LONGEST:,} go in one piece here"
+        )
+    (best,) = shipped().translate([text], to=language, beam=int(beam), nbest=int(nbest))
+    return best
+
+
+def page(text: str, language: str, beam: float, request: gr.Request) -> Page:
+    """What the page shows of a text: nothing where nothing is typed."""
+    if not text.strip():
+        return EMPTY
+    say = speaker(WORDING, request)
+    try:
+        best = _best(text, language, beam, min(beam, 5))
+    except UserError as error:
+        raise gr.Error(say(str(error)), title=say("Error"), print_exception=False) from None
+    alternatives = table_html(
+        say("Alternatives, with the mean log-probability of a token"),
+        [say("translation"), say("score")],
+        [[found.text, found.score] for found in (best, *best.alternatives)],
+    )
+    doubts = doubts_html(best.tokens, best.log_probabilities)
+    return best.text, _sure(best, say), doubts, alternatives, *_drawn(best, say, request)
+
+
+def _sure(best: Translation, say: Say) -> str:
     if best.confidence is None:
         return ""
     sure = f"Confidence {best.confidence:.0%}"
-    return f"⚠️ **{sure}: the model is out of its depth.**" if best.doubtful else sure
+    return say(f"⚠️ **{sure}: the model is out of its depth.**" if best.doubtful else sure)
 
 
-def _drawn(best: Translation) -> tuple[str, Image.Image]:
+def _drawn(
+    best: Translation, say: Say, request: gr.Request | None
+) -> tuple[str, Image.Image | None]:
+    if not best.alignment:
+        return "", None
     alignment = (best.source_tokens, best.tokens, best.alignment)
     png = io.BytesIO()
-    alignment_heatmap(*alignment, title=LOOKED).savefig(png, format="png", dpi=100)
-    return alignment_html(*alignment, title=LOOKED), Image.open(png)
+    alignment_heatmap(*alignment, title=say(LOOKED)).savefig(png, format="png", dpi=100)
+    wording = WORDING.get(language_of(request))
+    return alignment_html(*alignment, title=say(LOOKED), wording=wording), Image.open(png)
+
+
+@cache
+def _without_attention() -> Translator:
+    return Translator.load(WITHOUT_ATTENTION)
+
+
+def compare(text: str, language: str, beam: float, request: gr.Request) -> str:
+    """The translations of a text with and without attention, with their scores."""
+    say = speaker(WORDING, request)
+    try:
+        (attending,) = shipped().translate([text], to=language, beam=int(beam))
+        (summarising,) = _without_attention().translate([text], to=language, beam=int(beam))
+    except UserError as error:
+        raise gr.Error(say(str(error)), title=say("Error"), print_exception=False) from None
+    return table_html(
+        say("With and without attention"),
+        ["", say("translation"), say("score")],
+        [
+            [say("With attention"), attending.text, attending.score],
+            [say("Without attention"), summarising.text, summarising.score],
+        ],
+    )
 
 
 def tab() -> None:
-    """Text, target language -> translation, alternatives, alignment."""
+    """Text, target language -> translation, doubts, alignment, alternatives, as one types."""
     languages = read(TASK.shipped).config["data"]["languages"]
+    choices = [(NAMES.get(name, name), name) for name in languages]
     with gr.Row():
         with gr.Column():
             text = gr.Textbox(
-                label="English text", lines=3, max_length=LONGEST, placeholder="Type English"
+                label=marked("English text"),
+                lines=3,
+                max_length=LONGEST,
+                placeholder=marked("Type English: the translation follows"),
             )
-            language = gr.Dropdown(
-                [(NAMES.get(name, name), name) for name in languages],
-                value=languages[0],
-                label="Into",
+            language = gr.Dropdown(choices, value=languages[0], label=marked("Into"))
+            button = gr.Button(marked("Translate"), variant="primary")
+            examples = [[english, to] for english, to in EXAMPLES if to in languages]
+            gr.Examples(
+                examples,
+                [text, language],
+                label=marked("Examples"),
+                example_labels=[f"{english} → {to}" for english, to in examples],
+                api_visibility="private",
             )
-            button = gr.Button("Translate", variant="primary")
-            examples = gr.Column()
-            with gr.Accordion("More", open=False):
-                beam = gr.Slider(1, 20, value=5, step=1, label="Beam width")
+            with gr.Accordion(marked("More"), open=False):
+                beam = gr.Slider(1, 20, value=5, step=1, label=marked("Beam width"), buttons=[])
         with gr.Column():
-            translation = gr.Textbox(label="Translation", buttons=["copy"])
-            confidence = gr.Markdown(label="Confidence")
-            alignment = gr.HTML(
-                label=LOOKED, max_height=720, js_on_load=None, apply_default_css=False
-            )
-            with gr.Accordion("As a heat map", open=False):
+            translation = gr.Textbox(label=marked("Translation"), buttons=["copy"])
+            confidence = gr.Markdown()
+            with gr.Accordion(marked("How sure it is of each word")):
+                doubts = gr.HTML(js_on_load=None, apply_default_css=False)
+                gr.Markdown(
+                    marked("Underlined is what the model doubts; below 50 % with its probability.")
+                )
+            alignment = gr.HTML(max_height=720, js_on_load=None, apply_default_css=False)
+            with gr.Accordion(marked("As a heat map"), open=False):
                 heatmap = gr.Image(
-                    label="Heat map",
+                    label=marked("Heat map"),
                     show_label=False,
                     format="png",
                     interactive=False,
                     buttons=["download", "fullscreen"],
                 )
-            alternatives = gr.Dataframe(
-                headers=["translation", "score"],
-                column_widths=["75%", "25%"],
-                wrap=True,
-                label="Alternatives, with the mean log-probability of a token",
-                interactive=False,
-                buttons=[],
-            )
+            alternatives = gr.HTML(js_on_load=None, apply_default_css=False)
     inputs = [text, language, beam]
-    outputs = [translation, confidence, alternatives, alignment, heatmap]
-    gr.on([button.click, text.submit], translate, inputs, outputs, api_name="translate")
-    with examples:
-        gr.Examples(
-            [[english, to, None] for english, to in EXAMPLES if to in languages],
-            inputs,
-            outputs,
+    with gr.Accordion(marked("With and without attention"), open=False):
+        if WITHOUT_ATTENTION.exists():
+            comparison = gr.Button(marked("Compare"))
+            both = gr.HTML(js_on_load=None, apply_default_css=False)
+            comparison.click(compare, inputs, both, api_visibility="private")
+        else:
+            gr.Markdown(marked(NONE_TO_COMPARE))
+    outputs = [translation, confidence, doubts, alternatives, alignment, heatmap]
+    gr.on([button.click, text.submit], page, inputs, outputs, api_visibility="private")
+    gr.on(  # what is typed meanwhile is translated next, and only its last state
+        [text.change, language.change, beam.release],
+        page,
+        inputs,
+        outputs,
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    with gr.Row(visible=False):
+        gr.on(
+            [],
             translate,
-            run_on_click=True,
-            cache_examples=False,
-            api_visibility="private",
+            [
+                gr.Textbox(label="Text"),
+                gr.Dropdown(choices, value=languages[0], label="Language"),
+                gr.Number(5, minimum=1, maximum=20, precision=0, label="Beam width"),
+                gr.Number(1, minimum=1, maximum=20, precision=0, label="How many translations"),
+            ],
+            Api(None, python_type_to_json_schema(Answer), "Translation"),
+            api_name="translate",
         )

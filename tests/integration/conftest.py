@@ -3,7 +3,9 @@
 import gc
 import gzip
 import io
+import json
 import tarfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from attention_core import demo
 from attention_core.cli import main
 from attention_core.translation.corpora import _split_of
 
@@ -26,6 +29,34 @@ def attention_core(*arguments: object, **options) -> Result:
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
+
+
+@contextmanager
+def served(serving):
+    """The demo's page, served as the command serves it."""
+    import gradio
+
+    pages = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gradio.Blocks, "block_thread", lambda page: pages.append(page))
+        demo.launch(serving)
+    (page,) = pages
+    try:
+        yield page
+    finally:
+        page.close(verbose=False)
+
+
+def tabs_of(parts) -> list[str]:
+    """The English titles of a page's tabs."""
+    return [key_of(part["props"]["label"]) for part in parts if part["type"] == "tabitem"]
+
+
+def key_of(text) -> str:
+    """The English text of what the browser is to translate."""
+    if isinstance(text, dict):
+        return text["key"]
+    return json.loads(str(text).removeprefix("__i18n__"))["key"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,25 +1,31 @@
-"""The demo: a real server, asked by name."""
+"""The demo: its page, and a real server, asked by name."""
 
+import json
 import re
-import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio
 import numpy as np
 import pytest
+from conftest import key_of, served, tabs_of
+from gradio.i18n import I18nData
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
 from attention_core import checkpoint, demo
-from attention_core.errors import UserError
-from attention_core.tasks import load_task
+from attention_core.demo.page import wording
+from attention_core.plots import interactive
+from attention_core.tasks import load_task, load_tasks
 from attention_core.translation import predictor as translate_predictor
+from attention_core.translation import tab as translate_tab
 from attention_core.translation.predictor import Translation, Translator
-from attention_core.translation.tab import translate
+from captioner import album, pointing
 from captioner import predictor as caption_predictor
+from captioner import tab as caption_tab
 from captioner.tab import EXAMPLES
 
 pytestmark = [
@@ -51,18 +57,17 @@ def loads(trained):
 
 
 @pytest.fixture(scope="module")
-def client(loads):
-    """A client of the demo, served as the command serves it."""
-    pages = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gradio.Blocks, "block_thread", lambda page: pages.append(page))
-        demo.launch("127.0.0.1", 0)
-    (page,) = pages
-    assert loads == {}  # nothing is loaded before it is used
+def page(loads):
+    with served(demo.Serving(port=0)) as page:
+        assert loads == {}  # nothing is loaded before it is used
+        yield page
+
+
+@pytest.fixture(scope="module")
+def client(page):
     client = Client(page.local_url, verbose=False)
     yield client
     client.close()
-    page.close(verbose=False)
 
 
 @pytest.fixture
@@ -72,13 +77,58 @@ def red(tmp_path):
     return path
 
 
-def test_a_tab_for_each_task(loads):
-    config = demo.build().config
-    tabs = [c["props"]["label"] for c in config["components"] if c["type"] == "tabitem"]
-    assert tabs == ["Caption", "Translate"]
-    examples = [c["props"] for c in config["components"] if c["type"] == "dataset"]
-    assert len(examples[0]["samples"]) == len(EXAMPLES)
-    assert {sample[1] for sample in examples[1]["samples"]} == {"zh", "de"}  # not fr: not trained
+def test_a_tab_for_each_task_and_one_to_learn_from(loads):
+    parts = demo.build().config["components"]
+    assert tabs_of(parts) == ["Caption", "Translate", "Learn"]
+    samples = [part["props"]["samples"] for part in parts if part["type"] == "dataset"]
+    assert len(samples[0]) == len(EXAMPLES)
+    assert {sample[1] for sample in samples[1]} == {"zh", "de"}  # not fr: not trained
+
+
+def texts(value) -> set[str]:
+    """All that the browser is to translate in a page's configuration."""
+    if isinstance(value, I18nData):
+        return {value.key}
+    if isinstance(value, str):
+        return {json.loads(mark)["key"] for mark in re.findall(r"__i18n__(\{.*?\})", value)}
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return set()
+    return {text for part in value for text in texts(part)}
+
+
+def test_all_that_the_page_says_is_there_in_chinese(loads, tmp_path, monkeypatch):
+    chinese = wording(load_tasks())["zh"]
+    said = texts(demo.build().config["components"])
+    for hook in ("captioner.tab.SHOW_AND_TELL", "attention_core.translation.tab.WITHOUT_ATTENTION"):
+        monkeypatch.setattr(hook, tmp_path)  # as if those models were there
+    said |= texts(demo.build().config["components"])
+    assert len(said) > 40
+    assert said - set(chinese) == set()
+
+
+def test_the_code_says_nothing_that_is_not_there_in_chinese():
+    """What functions say when they are called, found in the source."""
+    chinese = wording(load_tasks())["zh"]
+    calls = re.compile(r"\b(?:say|said)\(\s*(f?)\"((?:[^\"\\]|\\.)*)\"")
+    sources = [
+        *Path(demo.__file__).parent.glob("*.py"),
+        *(Path(module.__file__) for module in (caption_tab, album)),
+        *(Path(module.__file__) for module in (pointing, interactive, translate_tab)),
+    ]
+    found = {
+        re.sub(r"\{[^}]*\}", "{}", text) if formatted else text
+        for source in sources
+        for formatted, text in calls.findall(source.read_text("utf-8"))
+    }
+    assert len(found) > 30
+    assert found - set(chinese) == set()
+
+
+def test_what_differs_is_kept_in_chinese():
+    table = wording(load_tasks())["zh"]
+    assert [text for text in table if text.count("{}") != table[text].count("{}")] == []
 
 
 def test_the_api_names_its_inputs_and_outputs(client):
@@ -86,49 +136,122 @@ def test_the_api_names_its_inputs_and_outputs(client):
     assert set(api) == {"/caption", "/translate"}
     expected = {
         "/caption": (
-            ["picture", "language", "beam"],
-            ["Caption", "Alternatives", "Where the model looked for each word"],
+            ["picture", "language", "beam", "nbest"],
+            ["caption", "score", "words", "attention", "alternatives"],
         ),
         "/translate": (
-            ["text", "language", "beam"],
+            ["text", "language", "beam", "nbest"],
             [
-                "Translation",
-                "Confidence",
-                "Alternatives",
-                "Where the model looked for each word",
-                "Heat map",
+                "translation",
+                "score",
+                "confidence",
+                "words",
+                "probabilities",
+                "source_words",
+                "alignment",
+                "alternatives",
             ],
         ),
     }
     for name, (inputs, outputs) in expected.items():
         assert [value["parameter_name"] for value in api[name]["parameters"]] == inputs
-        found = [value["label"].partition(",")[0] for value in api[name]["returns"]]
-        assert found == outputs
+        (returned,) = api[name]["returns"]
+        assert list(returned["type"]["properties"]) == outputs
         assert "score is the mean log-probability" in api[name]["description"]
 
 
 def test_caption(client, red):
-    text, table, looked = client.predict(handle_file(red), "en", 3, api_name="/caption")
-    assert text.endswith(".")
-    assert table["headers"] == ["caption", "score"]
-    assert len(table["data"]) == 3 and table["data"][0][0] == text
-    scores = [score for _, score in table["data"]]
-    assert scores == sorted(scores, reverse=True)
-    words = [tile["caption"] for tile in looked]
-    assert text.lower().startswith(words[0]) and len(words) > 1
-    with Image.open(looked[0]["image"]) as tile:
-        assert tile.size == (60, 40)
+    found = client.predict(handle_file(red), "en", 3, 3, api_name="/caption")
+    assert found["caption"].endswith(".")
+    assert len(found["alternatives"]) == 2
+    assert found["caption"].lower().startswith(found["words"][0])
+    assert len(found["attention"]) == len(found["words"]) > 1
 
 
 def test_translate(client):
-    answer = client.predict("3 <b>dogs</b> play.", "zh", 3, api_name="/translate")
-    text, confidence, table, alignment, drawing = answer
-    assert re.search(r"Confidence \d+%", confidence)
-    assert table["headers"] == ["translation", "score"]
-    assert len(table["data"]) == 3 and table["data"][0][0] == text
-    assert "<bdi>play.</bdi>" in alignment and "<b>" not in alignment
-    with Image.open(drawing) as image:
-        assert image.format == "PNG" and min(image.size) > 100
+    found = client.predict("3 <b>dogs</b> play.", "zh", 3, 3, api_name="/translate")
+    assert 0 <= found["confidence"] <= 1
+    assert len(found["alternatives"]) == 2
+    assert len(found["alignment"]) == len(found["words"]) == len(found["probabilities"])
+    assert all(len(row) == len(found["source_words"]) for row in found["alignment"])
+    assert all(0 < p <= 1 for p in found["probabilities"])
+
+
+ENGLISH, CHINESE = (
+    SimpleNamespace(headers={"accept-language": language}) for language in ("en-GB", "zh-CN,en")
+)
+
+
+@pytest.mark.parametrize(("reader", "told"), [(ENGLISH, "Confidence"), (CHINESE, "把握")])
+def test_the_page_of_a_translation(loads, reader, told):
+    text, sure, doubts, ranked, arcs, heatmap = translate_tab.page("3 dogs play.", "zh", 3, reader)
+    assert text and told in sure
+    assert doubts.count("<bdi") == arcs.count("<bdi") - 4  # of 3, dogs, play. and </s>
+    assert ranked.count("<tr>") == 4
+    assert heatmap.format == "PNG" and min(heatmap.size) > 100
+
+
+def test_nothing_typed_shows_nothing(loads):
+    assert translate_tab.page(" ", "zh", 3, ENGLISH) == ("", "", "", "", "", None)
+
+
+def test_words_of_a_page_are_no_markup(loads):
+    *_, arcs, _ = translate_tab.page("3 <b>dogs</b> play.", "zh", 3, ENGLISH)
+    assert "<bdi>play.</bdi>" in arcs and "<b>" not in arcs
+
+
+def test_the_page_of_a_picture_grows_into_what_the_api_says(loads, red, client):
+    *growing, last = caption_tab.page(str(red), "en", 3, 3, 1, 12, 0, ENGLISH)
+    found = client.predict(handle_file(red), "en", 3, 3, api_name="/caption")
+    assert [text[-1] for text, *_ in growing] == ["…"] * len(growing) and growing
+    text, pointed, ranked, alt = last
+    assert text == found["caption"]
+    assert alt == f'alt="{text}"'
+    assert pointed.count('<img class="veil"') == len(found["words"])
+    assert ranked.count("<tr>") == 4
+
+
+def test_a_sampled_caption_is_not_searched(loads, red):
+    def texts(temperature: float) -> set[str]:
+        choices = (str(red), "en", 5, 1, 1, 12, temperature, ENGLISH)
+        return {list(caption_tab.page(*choices))[-1][0] for _ in range(8)}
+
+    assert len(texts(0)) == 1
+    assert len(texts(2)) > 1
+
+
+def test_a_caption_is_translated_by_the_other_task(loads):
+    table = caption_tab.in_other_languages("3 dogs play.", "en", CHINESE)
+    assert load_task("translate").answer("3 dogs play.", "zh") in table
+    assert table.count("<tr>") == 3 and "译文" in table
+    for text, language, problem in [("", "en", "还没有描述"), ("Ein Hund.", "de", "只读英文")]:
+        with pytest.raises(gradio.Error, match=problem):
+            caption_tab.in_other_languages(text, language, CHINESE)
+
+
+def test_models_without_attention_are_compared_where_they_are(loads, red, trained, monkeypatch):
+    for task, hook in [
+        ("caption", "captioner.tab.SHOW_AND_TELL"),
+        ("translate", "attention_core.translation.tab.WITHOUT_ATTENTION"),
+    ]:
+        monkeypatch.setattr(hook, trained(task) / "best")
+    pictures = caption_tab.compare(str(red), "en", 2, ENGLISH)
+    sentences = translate_tab.compare("3 dogs play.", "de", 2, CHINESE)
+    assert pictures.count("<tr>") == sentences.count("<tr>") == 3
+    assert "Show and Tell, without attention" in pictures and "没有注意力" in sentences
+
+
+def test_many_pictures(loads, red, tmp_path):
+    (tmp_path / "notes.png").write_text("just words")
+    files = [str(red), str(tmp_path / "notes.png")]
+    table, csv, jsonl = album.caption_all(files, "en", CHINESE)
+    assert "red.png" in table and "不是认识的图片" in table
+    rows = [json.loads(line) for line in Path(jsonl["value"]).read_text("utf-8").splitlines()]
+    assert [row["image"] for row in rows] == ["red.png", "notes.png"]
+    assert [bool(row["caption"]) for row in rows] == [True, False]
+    assert Path(csv["value"]).read_text("utf-8-sig").splitlines()[0] == "image,caption,error"
+    with pytest.raises(gradio.Error, match="no pictures yet"):
+        album.caption_all([], "en", ENGLISH)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +263,13 @@ def test_how_sure_the_model_is(loads, monkeypatch, confidence, said):
         return [Translation("Hi.", "Hallo.", -0.1, [], [], [], confidence)]
 
     monkeypatch.setattr(Translator, "translate", translated)
-    assert translate("Hi.", "de", 1)[1].startswith(said)
-    assert bool(translate("Hi.", "de", 1)[1]) is bool(said)
+    sure = translate_tab.page("Hi.", "de", 1, ENGLISH)[1]
+    assert sure.startswith(said) and bool(sure) is bool(said)
 
 
 def test_what_is_left_out_has_a_default(client, red):
-    assert len(client.predict(handle_file(red), api_name="/caption")[1]["data"]) == 5
-    assert len(client.predict("3 dogs play.", api_name="/translate")[2]["data"]) == 5
+    assert client.predict(handle_file(red), api_name="/caption")["alternatives"] == []
+    assert client.predict("3 dogs play.", api_name="/translate")["alternatives"] == []
 
 
 @pytest.mark.parametrize(
@@ -232,23 +355,11 @@ def test_requests_at_a_time_do_not_disturb_each_other(client, red, loads):
     assert together[0] != together[2] and together[1] != together[3]
 
 
-def test_a_taken_port_is_a_clear_error():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"can't listen on 127.0.0.1:{port} .*choose another"):
-            demo.launch("127.0.0.1", port)
-    with pytest.raises(UserError, match=r"can't listen on no\.such\.host:7860"):
-        demo.launch("no.such.host", 7860)
-
-
 def test_a_missing_model_leaves_the_other_tab(loads, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(load_task("caption"), "shipped", tmp_path / "none")
     config = demo.build().config
     shown = [c["props"].get("value") for c in config["components"] if c["type"] == "markdown"]
     assert any(f"This tab can't be shown: No checkpoint at {tmp_path}" in str(s) for s in shown)
-    assert [c["props"]["value"] for c in config["components"] if c["type"] == "button"] == [
-        "Translate"
-    ]
+    buttons = {key_of(c["props"]["value"]) for c in config["components"] if c["type"] == "button"}
+    assert "Translate" in buttons and "Caption" not in buttons
     assert capsys.readouterr().err.startswith("warning: the tab of the task 'caption': ")

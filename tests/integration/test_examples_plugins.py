@@ -14,9 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import gradio
 import pytest
-from conftest import attention_core
+from conftest import attention_core, served, tabs_of
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 
@@ -203,15 +202,10 @@ class TestTheGuide:
 @pytest.fixture(scope="module")
 def client(installed):
     """A client of the demo, served as the command serves it."""
-    pages = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gradio.Blocks, "block_thread", lambda page: pages.append(page))
-        demo.launch("127.0.0.1", 0)
-    (page,) = pages
-    client = Client(page.local_url, verbose=False)
-    yield client
-    client.close()
-    page.close(verbose=False)
+    with served(demo.Serving(port=0)) as page:
+        client = Client(page.local_url, verbose=False)
+        yield client
+        client.close()
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -219,8 +213,7 @@ def client(installed):
 class TestInTheDemo:
     def test_each_has_its_tab_and_its_call(self, client):
         parts = client.config["components"]
-        tabs = [part["props"]["label"] for part in parts if part["type"] == "tabitem"]
-        assert tabs == ["Caption", "Chat", "Dates", "Translate"]
+        assert tabs_of(parts) == ["Caption", "Chat", "Dates", "Translate", "Learn"]
         assert not [part for part in parts if "can't be shown" in str(part["props"].get("value"))]
         api = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
         assert set(api) == {"/caption", "/chat", "/dates", "/translate"}
@@ -268,8 +261,7 @@ class TestBrokenOrGone:
     def test_a_tab_that_fails(self, own_copy, swept, capsys):
         (own_copy / "attention_dates" / "tab.py").write_text("import nonesuch")
         parts = demo.build().config["components"]
-        tabs = [part["props"]["label"] for part in parts if part["type"] == "tabitem"]
-        assert tabs == ["Caption", "Chat", "Dates", "Translate"]
+        assert tabs_of(parts) == ["Caption", "Chat", "Dates", "Translate", "Learn"]
         shown = [str(part["props"].get("value")) for part in parts if part["type"] == "markdown"]
         assert "This tab can't be shown: No module named 'nonesuch'" in shown
         assert "the tab of the task 'dates'" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""Serving the demo: its address, its limits, its health."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+from attention_core.demo.page import build, wording
+from attention_core.errors import UserError
+from attention_core.tasks import load_tasks
+
+AT_ONCE, WAITING = 2, 64  # requests that are served, and that wait
+CSS = """
+.grid-wrap { height: auto !important; min-height: 0 !important; max-height: none !important;
+             padding-top: 2.2rem !important }
+footer .divider { display: none }
+.grid-container { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)) !important }
+"""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Where and how the demo is served; by default to this machine alone.
+
+    ``auth`` is "name:password". ``max_size`` is the largest upload. ``share`` opens a public
+    address through gradio's own service. ``mcp`` lets assistants call the endpoints.
+
+    Raises UserError for what can't be.
+
+    >>> Serving(max_size="10 apples")
+    Traceback (most recent call last):
+    attention_core.errors.UserError: max size '10 apples': write it as 500kb, 20mb or 1gb
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    share: bool = False
+    auth: str | None = None
+    max_size: str = "20mb"
+    mcp: bool = False
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[1-9]\d*[kmg]b", self.max_size.lower()):
+            raise UserError(f"max size {self.max_size!r}: write it as 500kb, 20mb or 1gb")
+        if self.auth is not None and not all(self.auth.partition(":")):
+            raise UserError("auth: give a name and a password, as name:password")
+        if self.mcp and importlib.util.find_spec("mcp") is None:
+            raise UserError("the MCP server needs mcp: pip install 'attention-core[mcp]'")
+        if self.port:
+            _check(self.host, self.port)
+
+
+def _check(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UserError(
+                f"can't listen on {host}:{port} ({error.strerror}): choose another --host or --port"
+            ) from None
+
+
+def launch(serving: Serving) -> None:
+    """Serves the demo until it is interrupted.
+
+    Beside the page: ``/health`` answers {"status": "ok"}, ``/gradio_api/openapi.json`` describes
+    the endpoints, and ``/gradio_api/mcp/`` is the MCP server where it is asked for.
+
+    Raises UserError where gradio is not installed, or the page can't be reached.
+    """
+    page = build().queue(default_concurrency_limit=AT_ONCE, max_size=WAITING)
+    import gradio
+    from starlette.responses import JSONResponse
+    from starlette.routing import Route
+
+    tables = wording(load_tasks())
+    chinese: Any = dict.fromkeys(("zh", "zh-CN", "zh-TW"), tables["zh"])
+    try:
+        _, url, _ = page.launch(
+            server_name=serving.host,
+            server_port=serving.port or None,
+            share=serving.share,
+            auth=tuple(serving.auth.split(":", 1)) if serving.auth else None,
+            max_file_size=serving.max_size,
+            mcp_server=serving.mcp,
+            i18n=gradio.I18n(**chinese),
+            theme=gradio.themes.Default(
+                font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace")
+            ),
+            css=CSS,
+            show_error=True,
+            footer_links=["api"],
+            run_history=False,
+            app_kwargs={"routes": [Route("/health", lambda _: JSONResponse({"status": "ok"}))]},
+            quiet=True,
+            prevent_thread_lock=True,
+        )
+    except Exception as error:  # gradio asks itself for its page, and may not get through
+        raise UserError(
+            f"the demo can't be reached at {serving.host} ({error}):"
+            f" behind a proxy, set NO_PROXY={serving.host}"
+        ) from error
+    print(f"The demo is at {page.share_url or url} (Ctrl-C stops it)", flush=True)
+    page.block_thread()

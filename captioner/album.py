@@ -1,0 +1,74 @@
+"""Many pictures at once, in the demo."""
+
+from __future__ import annotations
+
+import csv
+import json
+import tempfile
+from pathlib import Path
+
+import gradio as gr
+
+from attention_core.errors import UserError
+from attention_core.plots import table_html
+from attention_core.wording import marked, speaker
+from captioner.images import open_picture
+from captioner.predictor import shipped
+from captioner.wording import WORDING
+
+
+def caption_all(
+    files: list[str] | None,
+    language: str,
+    request: gr.Request,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008 - gradio looks for it there
+) -> tuple[str, dict[str, object], dict[str, object]]:
+    """Captions of many pictures, as a table, a CSV and a JSONL file.
+
+    A file that is no picture has its problem in the place of a caption, and the others go on.
+    """
+    say = speaker(WORDING, request)
+    if not files:
+        problem = say("there are no pictures yet: choose some")
+        raise gr.Error(problem, title=say("Error"), print_exception=False)
+    rows = []
+    for index, file in enumerate(files):
+        progress((index, len(files)), desc=say(f"picture {index + 1} of {len(files)}"))
+        row = {"image": Path(file).name, "caption": "", "error": ""}
+        try:
+            (best,) = shipped().caption([open_picture(file)], language=language)
+            row["caption"] = best.text
+        except UserError as error:
+            row["error"] = say(str(error).replace(file, row["image"]))
+        rows.append(row)
+    names = [say("file"), say("caption")]
+    shown = [[row["image"], row["caption"] or row["error"]] for row in rows]
+    table, lines = (gr.update(value=str(path), visible=True) for path in _written(rows))
+    return table_html(say("Many pictures"), names, shown), table, lines
+
+
+def _written(rows: list[dict[str, str]]) -> tuple[Path, Path]:
+    folder = Path(tempfile.mkdtemp(prefix="captions-"))
+    table, lines = folder / "captions.csv", folder / "captions.jsonl"
+    with table.open("w", encoding="utf-8-sig", newline="") as file:  # as spreadsheets read it
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    lines.write_text(text, encoding="utf-8")
+    return table, lines
+
+
+def album_tab(language: gr.Dropdown) -> None:
+    """Files -> a table of captions, and the files to download."""
+    files = gr.File(label=marked("Pictures"), file_count="multiple", file_types=["image"])
+    button = gr.Button(marked("Caption all"))
+    table = gr.HTML(js_on_load=None, apply_default_css=False)
+    with gr.Row():
+        table_file, lines_file = (
+            gr.DownloadButton(label, visible=False)  # type: ignore[arg-type]
+            for label in map(marked, ("Download CSV", "Download JSONL"))
+        )
+    button.click(
+        caption_all, [files, language], [table, table_file, lines_file], api_visibility="private"
+    )

@@ -1,0 +1,105 @@
+"""A caption while it is being written, for the demo."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import Any
+
+import torch
+from PIL import Image
+
+from attention_core.search import Hypothesis, sample, watched
+from attention_core.training import SearchConfig
+from captioner.caption import Caption, told
+from captioner.predictor import Captioner
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How to search: beam width, shortest and longest caption in tokens, alternatives.
+
+    ``temperature`` above 0 samples instead. ``length_penalty`` None is the checkpoint's own.
+    """
+
+    beam: int = 5
+    nbest: int = 5
+    shortest: int = 1
+    longest: int = 40
+    length_penalty: float | None = None
+    temperature: float = 0.0
+
+
+def live(
+    captioner: Captioner, picture: Image.Image, language: str, choices: Choices
+) -> Iterator[str | Caption]:
+    """What the search holds best at each of its steps, and last of all the caption.
+
+    Each text is the best open prefix of the beam, or what the first sample has written; so an
+    earlier word may still change.
+
+    Raises UserError for an unknown language, or where the shortest is longer than the longest.
+    """
+    told_so_far: SimpleQueue[str | Caption | Exception] = SimpleQueue()
+
+    def seen(tokens: list[int]) -> None:
+        told_so_far.put(captioner.tokenizer.decode(tokens))
+
+    def work() -> None:
+        try:
+            found = _search(captioner, picture, language, choices, seen)
+            sentinel = captioner.model.decoder.sentinel is not None
+            told_so_far.put(told(found, captioner.tokenizer, language, sentinel=sentinel))
+        except Exception as error:  # of this thread, raised in the one that reads
+            told_so_far.put(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    while True:
+        match told_so_far.get():
+            case Exception() as error:
+                raise error
+            case Caption() as caption:
+                yield caption
+                return
+            case text:
+                yield text
+
+
+@torch.inference_mode()
+def _search(
+    captioner: Captioner, picture: Image.Image, language: str, choices: Choices, seen: Any
+) -> list[Hypothesis]:
+    begin = torch.tensor([captioner.tokenizer.begin(language)])
+    search = _configured(captioner.search, choices)
+    memory, state = captioner.model.remember(captioner.tensors([picture]))
+    step: Any
+    first: Any
+    step, first = watched(captioner.model.decoder.step, state, 1, seen)
+    end = captioner.tokenizer.eos
+    if choices.temperature:
+        (found,) = sample(
+            step,
+            memory,
+            first,
+            begin=begin,
+            end=end,
+            max_length=search.max_length,
+            samples=choices.nbest,
+            temperature=choices.temperature,
+        )
+        return found
+    width = max(choices.beam, choices.nbest)
+    (found,) = search.run(step, memory, first, begin=begin, end=end, width=width)
+    return found[: choices.nbest]
+
+
+def _configured(own: SearchConfig, choices: Choices) -> SearchConfig:
+    penalty = choices.length_penalty
+    return replace(
+        own,
+        minimum_length=choices.shortest,
+        max_length=choices.longest,
+        length_penalty=own.length_penalty if penalty is None else penalty,
+    )
