@@ -24,6 +24,9 @@ BATCH = 16
 def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict[str, Any]:
     """COCO caption metrics for each of the checkpoint's languages, in points.
 
+    ``data`` is where Flickr8k is; a model of one's own pictures is measured on those that its
+    recipe names.
+
     Raises UserError for an unknown split or missing data.
     """
     if split not in SPLITS:
