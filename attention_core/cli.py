@@ -185,6 +185,42 @@ def export(checkpoint: str, form: str, out: Path | None, int8: bool) -> None:
 
 
 @main.command()
+@click.argument("checkpoint")
+@click.argument("repo")
+@click.option("--private", is_flag=True, help="For your own eyes, where the repository is new.")
+def push(checkpoint: str, repo: str, private: bool) -> None:
+    """Upload a CHECKPOINT to the repository REPO (owner/name) of the Hugging Face hub.
+
+    \b
+      hf auth login
+      attention-core push runs/mine/best ada/captions
+    """
+    from attention_core.hub import push as upload
+
+    click.echo(upload(find_checkpoint(checkpoint), repo, private=private))
+
+
+@main.command()
+@click.argument("repo")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where it goes  [default: the repository's name]",
+)
+def pull(repo: str, out: Path | None) -> None:
+    """Download the checkpoint of the repository REPO (owner/name) of the Hugging Face hub.
+
+    \b
+      attention-core pull ada/captions
+      attention-core caption photo.jpg --checkpoint ./captions
+    """
+    from attention_core.hub import pull as download
+
+    click.echo(download(repo, out or Path(repo.rpartition("/")[2])))
+
+
+@main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True)
 @click.option("--share", is_flag=True, help="Open a public address through gradio's own service.")

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
+from attention_core.hub import find
 from attention_core.models import Seq2Seq
 from attention_core.recipe import from_dict
 from attention_core.tokenizer import Tokenizer
@@ -64,6 +65,14 @@ class Captioner:
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         return cls(model.eval(), tokenizer, recipe.search, recipe.encoder.size)
+
+    @classmethod
+    def from_pretrained(cls, path_or_repo: str | Path) -> Captioner:
+        """The captioner of a folder, or of a repository "owner/name" of the Hugging Face hub.
+
+        Raises UserError as ``load`` does, or where the hub can't be reached or has none.
+        """
+        return cls.load(find(path_or_repo))
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -70,10 +70,11 @@ class OnnxTextEncoder(nn.Module):
         operator, _, settings = OPERATORS[self.gates]
         sources, steps, _ = inputs.shape
         state = (self.directions, sources, self.hidden)
-        shapes = [(steps, *state), state, state][: 3 if self.gates == 4 else 2]
+        states = [inputs.new_zeros(state)] * (2 if self.gates == 4 else 1)
+        shapes = [(steps, *state), *([state] * len(states))]
         outputs, *last = symbolic_multi_out(
             f"::{operator}",
-            (inputs.transpose(0, 1), *weights, lengths, torch.zeros(state), *self._cell(state)),
+            (inputs.transpose(0, 1), *weights, lengths, *states),
             {
                 "hidden_size": self.hidden,
                 "direction": "bidirectional" if self.directions == 2 else "forward",
@@ -84,9 +85,6 @@ class OnnxTextEncoder(nn.Module):
         )
         hidden, cell = (x.transpose(0, 1).flatten(1) for x in (last[0], last[-1]))
         return outputs.permute(2, 0, 1, 3).flatten(2), hidden, cell
-
-    def _cell(self, shape: tuple[int, int, int]) -> list[Tensor]:
-        return [torch.zeros(shape)] if self.gates == 4 else []
 
 
 def _weights(encoder: TextEncoder) -> list[list[list[Tensor]]]:

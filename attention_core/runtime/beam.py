@@ -174,7 +174,7 @@ class _Beam:
     def _allowed(self, prefix: _Prefix, gains: Array) -> Array:
         """Log-probabilities (W,) with -∞ for words that the constraints forbid."""
         forbidden = []
-        if len(prefix.tokens) + 1 < self.search.minimum_length:
+        if len(prefix.tokens) + 1 < min(self.search.minimum_length, self.search.max_length):
             forbidden.append(self.end)
         if size := self.search.no_repeat_ngram:
             last = prefix.tokens[len(prefix.tokens) - size + 1 :]

@@ -76,12 +76,10 @@ class OnnxModel:
             after = {name: told[NEXT + name] for name in state}
             return logits, after, told.get("weights")
 
-        longest = min(max_length or self.search.max_length, self.search.max_length)
         search = replace(
             self.search,
             beam=width or self.search.beam,
-            max_length=longest,
-            minimum_length=min(self.search.minimum_length, longest),
+            max_length=min(max_length or self.search.max_length, self.search.max_length),
         )
         return beam_search(
             step, state, begin=begin, end=self.end, search=search, valid=known["valid"]

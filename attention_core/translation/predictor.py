@@ -11,6 +11,7 @@ import torch
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
+from attention_core.hub import find
 from attention_core.models import Seq2Seq
 from attention_core.recipe import from_dict
 from attention_core.search import Hypothesis, Shortlist
@@ -89,6 +90,14 @@ class Translator(TextTranslator):
             stand_ins=bool(recipe.data.stand_ins),
             confidence=read_confidence(saved, tokenizer),
         )
+
+    @classmethod
+    def from_pretrained(cls, path_or_repo: str | Path) -> Translator:
+        """The translator of a folder, or of a repository "owner/name" of the Hugging Face hub.
+
+        Raises UserError as ``load`` does, or where the hub can't be reached or has none.
+        """
+        return cls.load(find(path_or_repo))
 
     def search_batch(
         self, ids: list[list[int]], *, to: str, width: int, max_length: int

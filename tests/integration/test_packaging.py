@@ -29,7 +29,7 @@ LAYERS = [
     {"parts", "plots", "recipe", "tokenizer"},
     {"models", "search"},
     {"checkpoint", "training"},
-    {"tasks"},
+    {"hub", "tasks"},
     {"runtime"},
     {"export"},
     {"translation", "captioner"},
