@@ -27,7 +27,8 @@ STYLE = """
   padding: 0; font-size: 1.15em }
 .pointing li { margin: 0; padding: 0 }
 .pointing li label { cursor: pointer; display: inline-block; padding: .15em .5em; border-radius:
-  .4em; border: 1px solid rgb(128 128 128/.35); background: rgb(59 130 246/calc(var(--here, 0)*.6)) }
+  .4em; border: 1px solid rgb(128 128 128/.35);
+  background: rgb(59 130 246/calc(var(--here, 0)*.6)) }
 .pointing li small { opacity: .75; font-size: .65em; margin-inline-start: .4em }
 .pointing input, .pointing .read { position: absolute; width: 1px; height: 1px; margin: 0;
   opacity: 0; overflow: hidden; pointer-events: none }

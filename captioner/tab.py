@@ -220,7 +220,7 @@ def tab() -> None:
                     buttons=[],
                 )
         with gr.Column():
-            text = gr.Textbox(label=marked("Caption"), buttons=["copy"])
+            text = gr.Textbox(label=marked("Caption"), interactive=False, buttons=["copy"])
             pointed = gr.HTML(**plain)
             alternatives = gr.HTML(**plain)
             alt = gr.Textbox(label=marked("As alt text"), buttons=["copy"])

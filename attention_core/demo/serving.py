@@ -19,6 +19,21 @@ CSS = """
 footer .divider { display: none }
 .grid-container { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)) !important }
 """
+# Gradio leaves boxes with a copy button, and example pictures, without names for a screen reader.
+NAMES = """() => {
+  document.documentElement.lang = navigator.language;
+  const name = () => {
+    for (const box of document.querySelectorAll('textarea:not([aria-label])')) {
+      const label = box.closest('.block')?.querySelector('[data-testid=block-info]');
+      if (label) box.setAttribute('aria-label', label.innerText);
+    }
+    for (const image of document.querySelectorAll('.gallery-item img[alt=""]')) {
+      image.alt = image.src.split('/').pop().split('.')[0];
+    }
+  };
+  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
+  name();
+}"""
 
 
 @dataclass(frozen=True)
@@ -92,6 +107,7 @@ def launch(serving: Serving) -> None:
                 font=("system-ui", "sans-serif"), font_mono=("ui-monospace", "monospace")
             ),
             css=CSS,
+            js=NAMES,
             show_error=True,
             footer_links=["api"],
             run_history=False,
