@@ -45,6 +45,10 @@ class Memory(NamedTuple):
     valid: Tensor  # (B, S) bool
     summary: Tensor  # (B, C)
 
+    def sources(self, index: Tensor) -> "Memory":
+        """The memory of the given sources, in their order."""
+        return Memory(*(None if x is None else x.index_select(0, index) for x in self))  # type: ignore[arg-type]
+
 
 class DecoderState(NamedTuple):
     """All that a decoder carries from one step to the next; every leaf has R rows.

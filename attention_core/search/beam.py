@@ -12,10 +12,19 @@ from attention_core.search.arguments import at_least, check
 from attention_core.search.constraints import Constraint, constrained
 from attention_core.search.hypothesis import Hypothesis
 from attention_core.search.scoring import coverage_score
-from attention_core.search.step import M, S, Step, precise, real_positions
+from attention_core.search.step import (
+    M,
+    S,
+    Step,
+    precise,
+    real_positions,
+    selectable,
+    some_sources,
+)
 from attention_core.search.trail import Ended, Level, Trail
 
 Stop = Literal["width", "best"]
+KEPT = 0.75  # of the sources, at most, are worth a smaller batch
 
 
 @torch.no_grad()
@@ -56,7 +65,8 @@ def beam_search(
     under constraints too.
 
     Shapes: begin (B,), state with B rows. ``step`` is called with B·width rows, and the memory
-    of the B sources as it is.
+    of the B sources as it is. Where that has a method ``sources``, as ``Memory`` does, sources that
+    are done are left out of both, unless there are constraints, which may know sources apart.
 
     Raises ValueError where an argument is out of its range, naming it, and where there is a
     coverage penalty but no attention.
@@ -79,13 +89,14 @@ def beam_search(
     valid = real_positions(memory) if coverage_penalty else None
 
     sources = begin.numel()
-    offset = torch.arange(sources, device=begin.device)[:, None] * width
+    alive = torch.arange(sources, device=begin.device)  # the sources that are not left out
     state = state.repeated(width)
     tokens = begin.repeat_interleave(width)
     prefixes = begin.new_empty(sources, width, 0)
     coverage: Tensor | None = None  # (B, width, S)
     total = torch.full((sources, width), -torch.inf, device=begin.device)
     total[:, 0] = 0.0  # all rows of a source start alike: one counts
+    dropping = selectable(memory) and not constraints
     levels: list[Level] = []
     looked: list[Tensor] = []
     finished: list[list[Ended]] = [[] for _ in range(sources)]
@@ -93,15 +104,17 @@ def beam_search(
     for length in range(1, max_length + 1):
         logits, state, weights = step(tokens, memory, state)
         gains = precise(logits).log_softmax(-1)
+        count = alive.numel()
         if weights is not None:
-            looked.append(weights.unflatten(0, (sources, width)))
+            weights = weights.unflatten(0, (count, width))
+            looked.append(_whole(weights, alive, sources))
         # Only the best width + 1 tokens of a row can matter, one of which may be the end.
-        allowed = constrained(constraints, prefixes, gains)
+        allowed = constrained(constraints, prefixes, gains) if constraints else gains
         gain, token = allowed.topk(min(width + 1, gains.size(-1)), dim=-1)
-        candidates = (total.view(-1, 1) + gain).view(sources, -1)
+        candidates = (total.view(-1, 1) + gain).view(count, -1)
         likely, pick = candidates.topk(min(2 * width, candidates.size(1)))
         parent = pick // gain.size(-1)
-        token, gain = (x.view(sources, -1).gather(1, pick) for x in (token, gain))
+        token, gain = (x.view(count, -1).gather(1, pick) for x in (token, gain))
         score = likely / length**length_penalty
         if coverage_penalty:
             if valid is None or weights is None:
@@ -109,14 +122,14 @@ def beam_search(
                     "coverage_penalty: expected a memory with `valid` and a step with attention"
                     " weights, got none"
                 )
-            coverage = looked[-1] if coverage is None else coverage + looked[-1]
+            coverage = weights if coverage is None else coverage + weights
             covered = coverage_score(coverage, valid[:, None])
             score = score + coverage_penalty * covered.gather(1, parent)
 
         ending = token == end
         ended = (ending & likely.isfinite())[:, :width].nonzero(as_tuple=True)
         columns = (x[ended].tolist() for x in (score, parent, gain))
-        for source, of, row, last in zip(ended[0].tolist(), *columns, strict=True):
+        for source, of, row, last in zip(alive[ended[0]].tolist(), *columns, strict=True):
             _keep(finished[source], Ended(of, length, row, last), width, stop)
         # The open prefixes, in their order: those that did not take the end.
         order = ending.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
@@ -124,21 +137,43 @@ def beam_search(
         total, token, gain, parent, score = (
             x.gather(1, order) for x in (likely, token, gain, parent, score)
         )
-        levels.append(Level(token, gain, parent, score))
+        level = Level(token, gain, parent, score)
+        levels.append(Level(*(_whole(x, alive, sources) for x in level)))
         bounds = (total[:, 0] / max_length**length_penalty).tolist()
-        if all(_done(*each, width, stop) for each in zip(finished, bounds, strict=True)):
+        opened = [
+            place
+            for place, (source, bound) in enumerate(zip(alive.tolist(), bounds, strict=True))
+            if not _done(finished[source], bound, width, stop)
+        ]
+        if not opened:
             break
-        rows = (parent + offset).flatten()
+        first = torch.arange(count, device=begin.device) * width  # row of each source
+        if dropping and len(opened) <= KEPT * count:
+            kept = torch.tensor(opened, device=begin.device)
+            memory = some_sources(memory, kept)
+            alive, first, total, token, parent = (
+                x[kept] for x in (alive, first, total, token, parent)
+            )
+            valid = None if valid is None else valid[kept]
+        rows = (parent + first[:, None]).flatten()
         state = state.rows(rows)
         tokens = token.flatten()
         if constraints:
             prefixes = prefixes.flatten(0, 1)[rows].unflatten(0, (sources, width))
             prefixes = torch.cat([prefixes, token[..., None]], -1)
         if coverage is not None:
-            coverage = coverage.flatten(0, 1)[rows].view_as(coverage)
+            coverage = coverage.flatten(0, 1)[rows].unflatten(0, token.shape)
 
     trail = Trail(levels, looked, end)
     return [trail.best(source, found, width) for source, found in enumerate(finished)]
+
+
+def _whole(part: Tensor, alive: Tensor, sources: int) -> Tensor:
+    """The rows of the sources that are ``alive`` among those of all: the others score -∞."""
+    if len(alive) == sources:
+        return part
+    rest = -torch.inf if part.is_floating_point() else 0
+    return part.new_full((sources, *part.shape[1:]), rest).index_copy(0, alive, part)
 
 
 def _keep(found: list[Ended], one: Ended, width: int, stop: Stop) -> None:

@@ -1,7 +1,7 @@
 """The step function that every search walks, and the state that it carries."""
 
 from collections.abc import Callable
-from typing import Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -26,7 +26,7 @@ class State(Protocol):
         """Each row ``times`` over, side by side: N rows for every source."""
 
 
-M = TypeVar("M")  # a memory: the searches hand it on as it is
+M = TypeVar("M")  # a memory: the searches hand it on as it is, or some sources of it
 S = TypeVar("S", bound=State)
 
 # tokens (R,), memory, state -> logits (R, W), the next state, weights (R, S) or None
@@ -39,6 +39,20 @@ def real_positions(memory: object) -> Tensor | None:
         memory = memory[0]
     valid = getattr(memory, "valid", None)
     return valid if isinstance(valid, Tensor) else None
+
+
+def selectable(memory: object) -> bool:
+    """Whether ``some_sources`` can tell one source of a memory from another."""
+    if type(memory) is tuple:
+        return bool(memory) and all(map(selectable, memory))
+    return hasattr(memory, "sources")
+
+
+def some_sources(memory: Any, index: Tensor) -> Any:
+    """The memory of the given sources, in their order; of an ensemble, of each of its members."""
+    if type(memory) is tuple:
+        return tuple(some_sources(member, index) for member in memory)
+    return memory.sources(index)
 
 
 def precise(logits: Tensor) -> Tensor:
