@@ -154,7 +154,10 @@ class TextTranslator(ABC):
         return [EncodedSentence([*ids, self.tokenizer.eos], ended, kept.spans)]
 
     def decode(self, ids: list[list[int]], *, to: str, width: int) -> list[Sequence[Found]]:
-        """What beam search makes of encoded sentences, best first; like lengths in one batch."""
+        """What beam search makes of encoded sentences, best first, but saying nothing last.
+
+        Like lengths are in one batch.
+        """
         self.tokenizer.begin(to)
         order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
         found: list[Sequence[Found]] = [[] for _ in ids]
@@ -164,7 +167,7 @@ class TextTranslator(ABC):
             longest = 2 * max(map(len, batch)) + 10
             searched = self.search_batch(batch, to=to, width=width, max_length=longest)
             for i, ranked in zip(chunk, searched, strict=True):
-                found[i] = ranked
+                found[i] = sorted(ranked, key=_nothing)
         return found
 
     def _joined(
@@ -236,6 +239,11 @@ class TextTranslator(ABC):
                 if hypothesis.weights is not None:
                     rows.append([float(symbol in word) for word, _ in source])
         return _Said(text, [shown(word) for word, _ in source], words, rows, gains)
+
+
+def _nothing(found: Found) -> bool:
+    """Whether it is the end alone."""
+    return len(found.tokens) < 2
 
 
 class _Said(NamedTuple):

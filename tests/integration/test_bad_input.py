@@ -234,3 +234,9 @@ def test_files_that_no_model_can_be_learned_from(bad, files, problem):
     error = refused(train(bad, files))
     assert re.search(problem, error), error
     assert not (bad / "run").exists()
+
+
+@pytest.mark.parametrize("language", ["zh", "fr", "de", "cs"])
+def test_something_is_said_for_a_letter(language):
+    (found,) = shipped().translate(["a"], to=language)
+    assert found.text
