@@ -4,6 +4,7 @@ Without chromium these tests are skipped, and say so. Where the variable SCREENS
 the pictures of the README are saved there.
 """
 
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 
 pytest.importorskip("playwright", reason="the browser tests need playwright")
 
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = next(
@@ -94,6 +96,7 @@ def shot() -> Callable[..., None]:
     def shot(page: Page, name: str, **options) -> None:
         folder = os.environ.get("SCREENSHOTS")
         if folder:
-            page.screenshot(path=Path(folder) / f"{name}.png", **options)
+            picture = Image.open(io.BytesIO(page.screenshot(**options)))
+            picture.quantize(128).save(Path(folder) / f"{name}.png", optimize=True)
 
     return shot

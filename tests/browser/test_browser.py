@@ -32,6 +32,14 @@ def shown(page: Page, selector: str):
     return found
 
 
+def settled(page: Page) -> None:
+    """Waits until the page has had the same height for a second."""
+    before = None
+    while before != (height := page.evaluate("document.body.scrollHeight")):
+        before = height
+        page.wait_for_timeout(1000)
+
+
 def box(page: Page, label: str):
     return page.get_by_label(label, exact=True).locator("visible=true").first
 
@@ -108,9 +116,11 @@ def test_the_translation_follows_the_typing(visit, shot):
     expect(page.locator(".alignment .source bdi").first).to_have_text("A")
     expect(page.locator(".alignment .source bdi")).to_have_count(7)  # and the end
     shown(page, ".doubts")
+    settled(page)
     page.locator(".alignment .target label").first.hover()
-    expect(page.locator(".alignment .target .looks").first).to_be_visible()
-    expect(page.locator(".alignment .target .looks i").first).to_contain_text("%")
+    share = page.locator(".alignment .target .looks i").first
+    expect(share).to_be_visible()
+    expect(share).to_contain_text("%")
     shot(page, "demo-translate")
     text.fill("")
     expect(translation).to_have_value("")
