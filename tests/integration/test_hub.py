@@ -1,5 +1,6 @@
 """Checkpoints go to the hub and come back, by a stand-in for it on this machine."""
 
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -79,6 +80,8 @@ def test_a_translator_comes_from_a_folder_or_a_repository(server, monkeypatch, t
     assert Translator.from_pretrained("me/everyday").translate(texts, to="de") == said
     monkeypatch.setenv("HF_ENDPOINT", NOBODY)  # what is in the cache needs no hub
     assert Translator.from_pretrained("me/everyday").translate(texts, to="de") == said
+    shutil.copytree(SHIPPED, tmp_path / "me" / "here")
+    assert Translator.from_pretrained("me/here").translate(texts, to="de") == said
 
 
 def test_a_captioner_of_another_task_is_refused(server):

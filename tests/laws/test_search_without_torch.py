@@ -69,9 +69,11 @@ def found_by_numpy(tree, given, longest):
 
 @settings(max_examples=300, derandomize=True, deadline=None, database=None)
 @given(trees, options)
-def test_both_searches_find_the_same(tree, given):
+def test_both_searches_find_the_same_in_as_many_steps(tree, given):
     expected = found_by_torch(tree, given, tree.depth)
+    steps, tree.calls = tree.calls, 0
     found = found_by_numpy(tree, given, tree.depth)
+    assert tree.calls == steps
     for ours, theirs in zip(found, expected, strict=True):
         assert [one.tokens for one in ours] == [one.tokens for one in theirs]
         for one, other in zip(ours, theirs, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attention_core.tasks import Task
+from attention_core.tasks import Exportable, Task
 
 if TYPE_CHECKING:
     import click
@@ -47,6 +47,14 @@ class DatesTask(Task):
         from attention_dates.tab import tab
 
         tab()
+
+    def exportable(self, checkpoint: Path) -> Exportable:
+        from attention_core.export import text_inputs
+        from attention_dates.model import END
+        from attention_dates.reader import DateReader
+
+        found = DateReader.load(checkpoint)
+        return Exportable(found.model, text_inputs(), END, found.search)
 
 
 TASK = DatesTask()
