@@ -10,8 +10,10 @@ import pytest
 from conftest import _pairs, attention_core
 
 from attention_core.errors import UserError
+from attention_core.search import Hypothesis
 from attention_core.tokenizer import clean
 from attention_core.translation.predictor import LONGEST_SENTENCE, shipped
+from attention_core.translation.text import TextTranslator
 
 HELLO = "Hello."
 STRANGE = {
@@ -236,7 +238,16 @@ def test_files_that_no_model_can_be_learned_from(bad, files, problem):
     assert not (bad / "run").exists()
 
 
-@pytest.mark.parametrize("language", ["zh", "fr", "de", "cs"])
-def test_something_is_said_for_a_letter(language):
-    (found,) = shipped().translate(["a"], to=language)
-    assert found.text
+def test_saying_nothing_comes_last():
+    end, word = shipped().tokenizer.eos, shipped().tokenizer.encode("Hallo")
+    silent, spoken = (
+        Hypothesis(tokens, [-score] * len(tokens), -score, weights=None, finished=True)
+        for tokens, score in (([end], 0.1), ([*word, end], 2.0))
+    )
+
+    class Shy(TextTranslator):
+        def search_batch(self, ids, *, to, width, max_length):
+            return [[silent, spoken] for _ in ids]
+
+    (found,) = Shy(shipped().tokenizer, beam=2).translate(["a"], to="de", nbest=2)
+    assert (found.text, found.alternatives[0].text) == ("Hallo", "")

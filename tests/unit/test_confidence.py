@@ -66,6 +66,7 @@ MODEL = Confidence([0.0] * 5, [1.0] * 5, [0.0, 1.0, 0, 0, 0], {"de": 2.0}, {"de"
 def test_expected_is_between_nought_and_one_and_falls_with_the_least_sure_token() -> None:
     sure, unsure = (MODEL.expected([0, 1], found(-0.1, x), "de") for x in (-0.1, -5.0))
     assert 0 < unsure < sure < 1
+    assert sure == pytest.approx(1 / (1 + np.exp(-(2.0 - 0.1))))  # the intercept, and that token
 
 
 def test_a_language_that_it_was_not_fitted_for_is_told() -> None:
