@@ -117,8 +117,10 @@ def page(text: str, language: str, beam: float, request: gr.Request) -> Page:
 def _sure(best: Translation, say: Say) -> str:
     if best.confidence is None:
         return ""
-    sure = f"Confidence {best.confidence:.0%}"
-    return say(f"⚠️ **{sure}: the model is out of its depth.**" if best.doubtful else sure)
+    sure = f"{best.confidence:.0%}"
+    if best.doubtful:
+        return say(f"⚠️ **Confidence {sure}: the model is out of its depth.**")
+    return say(f"Confidence {sure}")
 
 
 def _drawn(

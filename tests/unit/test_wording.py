@@ -36,7 +36,7 @@ def test_the_first_language_that_is_asked_for(asked, language):
     [
         ("Hello", "你好"),
         ("3 of 7", "3/7"),
-        ("a (b) c", "甲 c"),
+        ("a (b) long", "甲 long"),
         ("a (b) ", "a (b) "),
         ("the sentence is", "the sentence is"),
         ("two\n3 of 7", "two\n3 of 7"),
