@@ -7,11 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attention_dates as dates
+import numpy as np
 import onnx
 import pytest
+from attention_dates.model import BEGIN, decode, encode
 from conftest import attention_core
 
+from attention_core import checkpoint
 from attention_core.errors import UserError
+from attention_core.export import export
 from attention_core.export.quantization import quantized
 from attention_core.runtime import OnnxModel, load, read_folder
 from attention_core.runtime.model import ENCODER, GREEDY, SETTINGS, STEP
@@ -88,10 +93,10 @@ def small(folder: Path) -> Path:
 
 
 def test_the_folder_has_all_that_it_takes(exported):
-    checkpoint = ROOT / "attention_core/translation/models/everyday"
+    shipped = ROOT / "attention_core/translation/models/everyday"
     graphs = {"encoder.onnx", "step.onnx", "greedy.onnx", "runtime.json"}
     found = {path.name for path in exported("translate").iterdir()}
-    expected = {path.name for path in checkpoint.iterdir()} - {"model.safetensors"}
+    expected = {path.name for path in shipped.iterdir()} - {"model.safetensors"}
     assert found == expected | graphs
 
 
@@ -274,3 +279,16 @@ def test_the_whole_test_split_is_captioned_alike(copied):
     assert cider(load(small(folder), threads=1).caption(pictures)) == pytest.approx(
         cider(expected), abs=0.5
     )
+
+
+@pytest.mark.slow
+def test_a_plugins_model_is_exported_by_one_method(tmp_path):
+    saved = checkpoint.read(dates.TASK.shipped)
+    export(dates.TASK.exportable(saved.path), saved, tmp_path / "out")
+    model = OnnxModel(read_folder(tmp_path / "out"), threads=1)
+    source = np.array([encode("the 3rd of May 79, Tuesday")])
+    given = {"source": source, "source_valid": source > 0}
+    ((best, *_),) = model.run(given, begin=np.array([BEGIN]))
+    assert decode(best.tokens) == "1979-05-03"
+    with pytest.raises(UserError, match="the task 'dates' has no runtime without torch"):
+        dates.TASK.runtime(saved, 1)

@@ -238,3 +238,10 @@ class TestTheCommand:
         result = CliRunner().invoke(TASK.command(), arguments)
         assert isinstance(result.exception, UserError)
         assert re.search(problem, str(result.exception))
+
+
+def test_it_says_what_it_takes_to_be_exported():
+    found = TASK.exportable(TASK.shipped)
+    memory, state = found.model.remember(*(each.example for each in found.source.values()))
+    assert len(memory.valid) == len(state.position) == 2
+    assert (found.end, list(found.source)) == (END, ["source", "source_valid"])
