@@ -39,10 +39,11 @@ def table_html(
     """A table whose numbers have three digits; in the columns `bars` each has a bar beside it.
 
     `bars` says which number has a whole bar: for probabilities 1, and None for the largest of the
-    column. A bar below zero has another colour. One element with its own style, which loads nothing and follows the page's
-    colours. Texts are texts, never markup.
+    column. A bar below zero has another colour. One element with its own style, which loads nothing
+    and follows the page's colours. Texts are texts, never markup.
 
-    >>> html = table_html("Weights", ["word", "weight"], [["cat", 0.75], ["dog", 0.25]], bars={1: 1})
+    >>> rows = [["cat", 0.75], ["dog", 0.25]]
+    >>> html = table_html("Weights", ["word", "weight"], rows, bars={1: 1})
     >>> html.count("<i "), "--w:0.25" in html
     (2, True)
     """
