@@ -94,7 +94,7 @@ def test_a_pipe_may_close_early(trained):
     pipe = f"yes '3 dogs play.' | head -500 | {' '.join(command)} | head -1"
     done = subprocess.run(pipe, shell=True, capture_output=True, text=True, timeout=60, check=True)
     assert len(done.stdout.splitlines()) == 1
-    assert done.stderr == ""
+    assert all(line.startswith("warning: line ") for line in done.stderr.splitlines())
 
 
 def as_from_a_terminal() -> None:
