@@ -66,7 +66,7 @@ def main() -> None:
         optimizer.zero_grad()
         (loss / count).backward()
         optimizer.step()
-    (source, ids), cells = drawn(random.choices(captions[:60], k=500))
+    (source, ids, _), cells = drawn(random.choices(captions[:60], k=500))
     memory, state = model.remember(*source)
     found = greedy_search(decoder.step, memory, state, begin=ids[:, 0], end=1, max_length=8)
     exact = fmean(f.tokens == row[1:] for f, row in zip(found, ids.tolist(), strict=True))
