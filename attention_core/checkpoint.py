@@ -26,6 +26,7 @@ FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
+OF_THE_WEIGHTS = {"confidence.json"}  # measured of them: their mean with others is without
 
 
 class Checkpoint(NamedTuple):
@@ -205,7 +206,8 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
         raise UserError("One checkpoint has no mean: give at least two.")
     first, *others = map(read, directories)
     mean = first.weights()
-    files = {path.name for path in first.path.iterdir() if path.is_file()} - {CONFIG, WEIGHTS, CARD}
+    files = {path.name for path in first.path.iterdir() if path.is_file()}
+    files -= {CONFIG, WEIGHTS, CARD, *OF_THE_WEIGHTS}
     for other in others:
         if other.task != first.task:
             raise UserError(

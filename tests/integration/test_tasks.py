@@ -73,8 +73,9 @@ def test_a_third_party_task_gets_its_tab(install, swept):
     from attention_core.demo import build
 
     components = build().config["components"]
-    tabs = [c["props"]["label"] for c in components if c["type"] == "tabitem"]
-    assert tabs == ["Caption", "Echo", "Translate"]
+    labels = [c["props"]["label"] for c in components if c["type"] == "tabitem"]
+    tabs = [getattr(label, "key", label) for label in labels]
+    assert tabs == ["Caption", "Echo", "Translate", "Learn"]
     assert "Echoed" in [c["props"].get("label") for c in components]
 
 
@@ -111,8 +112,9 @@ def test_a_tab_that_cannot_be_drawn_leaves_the_others(install, swept, capsys):
     from attention_core.demo import build
 
     components = build().config["components"]
-    tabs = [c["props"]["label"] for c in components if c["type"] == "tabitem"]
-    assert tabs == ["Caption", "Echo", "Translate"]
+    labels = [c["props"]["label"] for c in components if c["type"] == "tabitem"]
+    tabs = [getattr(label, "key", label) for label in labels]
+    assert tabs == ["Caption", "Echo", "Translate", "Learn"]
     problem = "The value passed into gr.Dropdown() is not in the list of choices"
     assert capsys.readouterr().err.startswith(f"warning: the tab of the task 'echo': {problem}")
     shown = [str(c["props"].get("value")) for c in components if c["type"] == "markdown"]
