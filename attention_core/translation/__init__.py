@@ -27,6 +27,14 @@ class TranslateTask(Task):
     title = "Translate"
     summary = "Translate English into Chinese, French, German or Czech."
     shipped = Path(__file__).parent / "models" / "everyday"
+    into_english = shipped.with_name("into-english")
+
+    def languages(self) -> list[str]:
+        """What the models that ship translate into."""
+        from attention_core.checkpoint import read
+
+        out_of_english: list[str] = read(self.shipped).config["data"]["languages"]
+        return [*out_of_english, "en"] if self.into_english.exists() else out_of_english
 
     def recipe_type(self) -> type:
         from attention_core.translation.learner import TranslateRecipe
@@ -63,7 +71,7 @@ class TranslateTask(Task):
     def answer(self, source: str, language: str) -> str:
         from attention_core.translation.predictor import shipped
 
-        (best,) = shipped().translate([source], to=language)
+        (best,) = shipped(language).translate([source], to=language)
         return best.text
 
     def exportable(self, checkpoint: Path) -> Exportable:

@@ -68,7 +68,7 @@ def translate(
         raise click.UsageError("--arcs is a way to draw: give the FILE by --alignment")
     from attention_core.translation.predictor import Translator, shipped
 
-    translator = Translator.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
+    translator = Translator.load(find_checkpoint(checkpoint)) if checkpoint else shipped(language)
     translator.tokenizer.begin(language)  # an unknown language is told before anything is read
     if text is None:
         sys.exit(0 if _serve_lines(translator, language, beam, nbest, as_json) else 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from attention_core import checkpoint
-from attention_core.errors import UserError
+from attention_core.errors import UserError, nearest
 from attention_core.hub import find
 from attention_core.models import Seq2Seq
 from attention_core.recipe import from_dict
@@ -18,7 +18,7 @@ from attention_core.search import Hypothesis, Shortlist
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
 from attention_core.translation.confidence import Confidence, read_confidence
-from attention_core.translation.pieces import read_pieces
+from attention_core.pieces import read_pieces
 from attention_core.translation.text import (
     LONGEST_SENTENCE,
     EncodedSentence,
@@ -122,11 +122,18 @@ _load = cache(Translator.load)
 _loading = threading.Lock()
 
 
-def shipped() -> Translator:
-    """The translator that ships, loaded once, whichever thread asks first.
+def shipped(to: str | None = None) -> Translator:
+    """The translator that ships, loaded once, whichever thread asks first: the one into English
+    for ``to`` "en", else the one out of it.
 
-    >>> shipped() is shipped()
+    Raises UserError for a language that it doesn't translate into.
+
+    >>> shipped() is shipped("fr")
     True
     """
+    from attention_core.translation import TASK
+
+    if to is not None and to not in TASK.languages():
+        raise UserError(f"Unknown language {to!r}.{nearest(to, TASK.languages())}")
     with _loading:
-        return _load()
+        return _load(TASK.into_english if to == "en" else TASK.shipped)

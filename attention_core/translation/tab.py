@@ -12,7 +12,6 @@ from gradio.components.api_component import Api
 from gradio_client.utils import python_type_to_json_schema
 from PIL import Image
 
-from attention_core.checkpoint import read
 from attention_core.errors import UserError
 from attention_core.plots import alignment_heatmap, alignment_html, doubts_html, table_html
 from attention_core.translation import TASK
@@ -26,8 +25,13 @@ NAMES = {
     "fr": "French · français",
     "de": "German · Deutsch",
     "cs": "Czech · čeština",
+    "en": "English · 英文",
 }
 LOOKED = "Where the model looked for each word"
+LONG = (
+    "A man in a blue shirt is standing on a ladder cleaning a window while a woman with a red coat"
+    " and two small dogs watches him from the street."
+)
 EXAMPLES = [
     ["Where is the train station?", "zh"],
     ["Cat chase mouse.", "zh"],
@@ -35,12 +39,16 @@ EXAMPLES = [
     ["A woman in a red coat is reading a book.", "fr"],
     ["A dog runs on the beach.", "de"],
     ["Two children are playing in the snow.", "cs"],
+    [LONG, "de"],
 ]
-WITHOUT_ATTENTION = TASK.shipped.with_name("without-attention")
-NONE_TO_COMPARE = (
-    "No model without attention is installed here, so there is nothing to compare with. A decoder"
-    " without attention sees a sentence as one vector of fixed size, and loses its way as"
-    " sentences grow longer (Bahdanau et al. 2014, figure 2)."
+PAIR = {  # into German, alike in everything but attention
+    "With attention": TASK.shipped.with_name("with-attention"),
+    "Without attention": TASK.shipped.with_name("without-attention"),
+}
+COMPARED = (
+    "Two small models into German, trained alike on captions, of which one has no attention: its"
+    " decoder sees the whole sentence as one vector of fixed size, and loses its way as sentences"
+    " grow longer (Bahdanau et al. 2014, figure 2)."
 )
 Page = tuple[str, str, str, str, str, Image.Image | None]
 EMPTY: Page = ("", "", "", "", "", None)
@@ -92,7 +100,7 @@ def _best(text: str, language: str, beam: float, nbest: float) -> Translation:
         raise UserError(
             f"the text has {len(text):,} characters and at most {LONGEST:,} go in one piece here"
         )
-    (best,) = shipped().translate([text], to=language, beam=int(beam), nbest=int(nbest))
+    (best,) = shipped(language).translate([text], to=language, beam=int(beam), nbest=int(nbest))
     return best
 
 
@@ -136,31 +144,30 @@ def _drawn(
 
 
 @cache
-def _without_attention() -> Translator:
-    return Translator.load(WITHOUT_ATTENTION)
+def _pair() -> dict[str, Translator]:
+    return {name: Translator.load(path) for name, path in PAIR.items()}
 
 
-def compare(text: str, language: str, beam: float, request: gr.Request) -> str:
-    """The translations of a text with and without attention, with their scores."""
+def compare(text: str, beam: float, request: gr.Request) -> str:
+    """What two small models, one with attention and one without, make of a text in German."""
     say = speaker(WORDING, request)
     try:
-        (attending,) = shipped().translate([text], to=language, beam=int(beam))
-        (summarising,) = _without_attention().translate([text], to=language, beam=int(beam))
+        found = {
+            name: translator.translate([text], to="de", beam=int(beam))[0]
+            for name, translator in _pair().items()
+        }
     except UserError as error:
         raise gr.Error(say(str(error)), title=say("Error"), print_exception=False) from None
     return table_html(
         say("With and without attention"),
         ["", say("translation"), say("score")],
-        [
-            [say("With attention"), attending.text, attending.score],
-            [say("Without attention"), summarising.text, summarising.score],
-        ],
+        [[say(name), each.text, each.score] for name, each in found.items()],
     )
 
 
 def tab() -> None:
     """Text, target language -> translation, doubts, alignment, alternatives, as one types."""
-    languages = read(TASK.shipped).config["data"]["languages"]
+    languages = TASK.languages()
     choices = [(NAMES.get(name, name), name) for name in languages]
     with gr.Row():
         with gr.Column():
@@ -202,12 +209,10 @@ def tab() -> None:
             alternatives = gr.HTML(js_on_load=None, apply_default_css=False)
     inputs = [text, language, beam]
     with gr.Accordion(marked("With and without attention"), open=False):
-        if WITHOUT_ATTENTION.exists():
-            comparison = gr.Button(marked("Compare"))
-            both = gr.HTML(js_on_load=None, apply_default_css=False)
-            comparison.click(compare, inputs, both, api_visibility="private")
-        else:
-            gr.Markdown(marked(NONE_TO_COMPARE))
+        gr.Markdown(marked(COMPARED))
+        comparison = gr.Button(marked("Compare"))
+        both = gr.HTML(js_on_load=None, apply_default_css=False)
+        comparison.click(compare, [text, beam], both, api_visibility="private")
     outputs = [translation, confidence, doubts, alternatives, alignment, heatmap]
     gr.on([button.click, text.submit], page, inputs, outputs, api_visibility="private")
     gr.on(  # what is typed meanwhile is translated next, and only its last state

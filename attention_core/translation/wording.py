@@ -32,14 +32,11 @@ WORDING: Tables = {
         "Compare": "比较",
         "With attention": "有注意力",
         "Without attention": "没有注意力",
-        "The same sentence by a model whose decoder sees one summary of it instead of its words.": (
-            "同一个句子,由另一个模型翻译:它的解码器看不到各个词,只看到整句的一个摘要。"
-        ),
-        "No model without attention is installed here, so there is nothing to compare with. A "
-        "decoder without attention sees a sentence as one vector of fixed size, and loses its way "
-        "as sentences grow longer (Bahdanau et al. 2014, figure 2).": (
-            "这里没有安装不带注意力的模型,因此无从比较。没有注意力的解码器只看到一个固定大小的句子"
-            "向量,句子一长就会迷失(Bahdanau 等 2014,图 2)。"
+        "Two small models into German, trained alike on captions, of which one has no attention: "
+        "its decoder sees the whole sentence as one vector of fixed size, and loses its way as "
+        "sentences grow longer (Bahdanau et al. 2014, figure 2).": (
+            "两个译成德文的小模型,用同样的图片描述、同样的方法训练,只是其中一个没有注意力:它的解码器"
+            "只看到整句话的一个固定大小的向量,句子一长就会迷失(Bahdanau 等 2014,图 2)。"
         ),
         "Point at a word, or choose it, to see its arcs alone.": "指向或选中一个词,只看它的弧线。",
         "All words": "全部词",

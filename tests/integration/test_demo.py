@@ -102,8 +102,7 @@ def texts(value) -> set[str]:
 def test_all_that_the_page_says_is_there_in_chinese(loads, tmp_path, monkeypatch):
     chinese = wording(load_tasks())["zh"]
     said = texts(demo.build().config["components"])
-    for hook in ("captioner.tab.SHOW_AND_TELL", "attention_core.translation.tab.WITHOUT_ATTENTION"):
-        monkeypatch.setattr(hook, tmp_path)  # as if those models were there
+    monkeypatch.setattr("captioner.tab.SHOW_AND_TELL", tmp_path)  # as if that model were there
     said |= texts(demo.build().config["components"])
     assert len(said) > 40
     assert said - set(chinese) == set()
@@ -230,16 +229,18 @@ def test_a_caption_is_translated_by_the_other_task(loads):
             caption_tab.in_other_languages(text, language, CHINESE)
 
 
-def test_models_without_attention_are_compared_where_they_are(loads, red, trained, monkeypatch):
-    for task, hook in [
-        ("caption", "captioner.tab.SHOW_AND_TELL"),
-        ("translate", "attention_core.translation.tab.WITHOUT_ATTENTION"),
-    ]:
-        monkeypatch.setattr(hook, trained(task) / "best")
+def test_show_and_tell_is_compared_where_it_is(loads, red, trained, monkeypatch):
+    monkeypatch.setattr("captioner.tab.SHOW_AND_TELL", trained("caption") / "best")
     pictures = caption_tab.compare(str(red), "en", 2, ENGLISH)
-    sentences = translate_tab.compare("3 dogs play.", "de", 2, CHINESE)
-    assert pictures.count("<tr>") == sentences.count("<tr>") == 3
-    assert "Show and Tell, without attention" in pictures and "没有注意力" in sentences
+    assert pictures.count("<tr>") == 3 and "Show and Tell, without attention" in pictures
+
+
+def test_what_attention_is_for():
+    table = translate_tab.compare(translate_tab.LONG, 5, CHINESE)
+    attending, summarising = table.split("<tr>")[2:]
+    assert "有注意力" in attending and "没有注意力" in summarising
+    for word in ("Frau", "Hunde", "Mantel"):
+        assert word in attending and word not in summarising
 
 
 def test_many_pictures(loads, red, tmp_path):
