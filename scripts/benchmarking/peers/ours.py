@@ -1,0 +1,115 @@
+"""Ours, on the network that the others have, or with a preset as it comes: ``--network``."""
+
+import sys
+from importlib.metadata import version
+
+import torch
+from torch import Tensor, nn
+
+from attention_core import DecoderSizes, Seq2Seq, TextEncoder, build_decoder
+from attention_core.parts.attention import Attention
+from attention_core.parts.decoder import RecurrentDecoder
+from attention_core.parts.readouts import AttentionalReadout
+from attention_core.parts.rnn import RecurrentStack
+from attention_core.parts.scorers import Additive
+from attention_core.parts.starts import ProjectStart
+from attention_core.search import beam_search, greedy_search
+from attention_core.training import Batch, TeacherForcing, TrainingConfig
+from attention_core.training.processes import accelerator
+from attention_core.training.updating import Updater
+from scripts.benchmarking import work
+from scripts.benchmarking.protocol import serve
+
+
+def shared() -> Seq2Seq:
+    """The network of JoeyNMT and OpenNMT-py, of our parts: ``counting.Network.shared``."""
+    embedding, hidden = work.EMBEDDING, work.HIDDEN
+    recurrence = RecurrentStack("gru", embedding + hidden, hidden)
+    decoder = RecurrentDecoder(
+        embedding=nn.Embedding(work.VOCABULARY, embedding),
+        start=ProjectStart(hidden, recurrence),
+        recurrence=recurrence,
+        readout=AttentionalReadout(hidden, hidden, hidden),
+        after=Attention(Additive(hidden, hidden, hidden)),
+        feed=True,
+    )
+    source = nn.Embedding(work.VOCABULARY, embedding)
+    return Seq2Seq(TextEncoder(source, "gru", hidden // 2), decoder)
+
+
+def bahdanau() -> Seq2Seq:
+    """The preset, tied, as recipes have it."""
+    hidden = work.HIDDEN
+    sizes = DecoderSizes(
+        vocabulary=work.VOCABULARY,
+        embedding=work.EMBEDDING,
+        hidden=hidden,
+        values=hidden,
+        summary=hidden,
+        attention=hidden,
+        tied=True,
+    )
+    decoder = build_decoder("bahdanau", sizes)
+    return Seq2Seq(TextEncoder(decoder.embedding, "gru", hidden // 2), decoder)
+
+
+NETWORKS = {"shared": shared, "bahdanau": bahdanau}
+
+
+def sentences(count: int) -> tuple[Tensor, Tensor]:
+    """Sources and their mask."""
+    tokens = torch.randint(work.FIRST, work.VOCABULARY, (count, work.SOURCE))
+    return tokens, torch.ones_like(tokens, dtype=torch.bool)
+
+
+class Training:
+    """An update at a time, as the loop does it."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        config = TrainingConfig(epochs=1, label_smoothing=0.0)
+        self.updater = Updater(accelerator(), TeacherForcing.of(config, model), config)
+        target = torch.randint(work.FIRST, work.VOCABULARY, (work.BATCH, work.TARGET + 1))
+        self.batch = Batch(sentences(work.BATCH), target)
+
+    def __call__(self) -> None:
+        self.updater.update([self.batch], 1e-4)
+
+
+class Search:
+    """A batch at a time; nothing ends before the length that is forced."""
+
+    def __init__(self, model: Seq2Seq, count: int, width: int) -> None:
+        self.model, self.source, self.width = model.eval(), sentences(count), width
+        assert model.decoder.bias is not None
+        model.decoder.bias.data[work.END] = -1e9
+
+    @torch.inference_mode()
+    def __call__(self) -> None:
+        memory, state = self.model.remember(*self.source)
+        begin = torch.full((len(self.source[0]),), work.BEGIN)
+        where = self.model.decoder.step, memory, state
+        if self.width == 1:
+            greedy_search(*where, begin=begin, end=work.END, max_length=work.TARGET)
+        else:
+            beam_search(*where, begin=begin, end=work.END, max_length=work.TARGET, width=self.width)
+
+
+def main(network: str) -> None:
+    torch.manual_seed(0)
+    build = NETWORKS[network]
+    model = build()
+    serve(
+        "attention-core" if network == "shared" else f"attention-core, preset {network}",
+        version("attention-core"),
+        {
+            "train": Training(build()),
+            "greedy": Search(model, work.BATCH, 1),
+            "beam": Search(model, work.BATCH, work.WIDTH),
+            "single": Search(model, 1, work.WIDTH),
+        },
+        network=network,
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

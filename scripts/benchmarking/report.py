@@ -1,0 +1,117 @@
+"""docs/performance.md and docs/performance.csv."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from scripts.benchmarking import work
+from scripts.benchmarking.counting import NETWORKS
+from scripts.benchmarking.machine import Rates, spread
+from scripts.benchmarking.turns import Measured, Notebook
+
+PAGE = Path("docs/performance.md")
+
+INTRO = f"""# Performance
+
+Ours and other people's code on the same work, on one machine, in one run: A B A B …, after a turn
+to warm up; medians, with the least and the most. Written by `scripts/benchmark --peers`; all
+figures are in [performance.csv](performance.csv).
+
+The work: random weights; vocabulary {work.VOCABULARY:,}, embedding {work.EMBEDDING}, hidden
+{work.HIDDEN}, one layer, GRU, additive attention; batches of {work.BATCH}; source and target of
+{work.SOURCE} tokens, no search ending before. The network is the one that JoeyNMT and OpenNMT-py
+build: a bidirectional encoder, attention after the decoder's GRU, an attentional layer of the
+hidden size that is fed to the next step and scores the vocabulary. Whoever has another network is
+marked, with the operations that it takes.
+"""
+
+LIMITS = """## The limit
+
+An operation is a multiplication or an addition of a matrix product, and nothing else is counted
+(`scripts/benchmarking/counting.py`). A job can't take less time than its operations at the best
+rate that this machine was measured at, nor less than reading its weights from memory does. The
+share is how much of the median time that is.
+"""
+
+
+def write(notes: Notebook) -> None:
+    """Both files, of what was measured."""
+    known = Rates(**notes.kept["rates"])  # type: ignore[arg-type]
+    rows = [row for job in work.JOBS if job in notes for row in told(notes, job, known)]
+    with PAGE.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+    parts = [INTRO, conditions(notes, known), LIMITS, rated(known), "## Text\n"]
+    parts += [compared(job, rows) for job in work.TEXT_JOBS]
+    if any(row["job"] in work.PICTURE_JOBS for row in rows):
+        parts.append("## Pictures\n")
+        parts += [compared(job, rows) for job in work.PICTURE_JOBS]
+    PAGE.write_text("\n".join(part for part in parts if part), "utf-8")
+
+
+def told(notes: Notebook, job: str, known: Rates) -> list[dict[str, Any]]:
+    """A row for each that did the job."""
+    rows = []
+    for each in notes.kept[job]:  # type: ignore[attr-defined]
+        one = Measured(**each)
+        count = work.JOBS[job].count
+        median, least, most = spread([count / seconds for seconds in one.seconds])
+        network = NETWORKS.get(one.network)
+        operations = network.operations(job) if network and job in work.TEXT_JOBS else None
+        share = None
+        if network and operations is not None:
+            read = 0 if job == "train" else network.bytes(job)
+            share = median * max(operations / known.best, read / known.read) / 1e9
+        rows.append(
+            {
+                "job": job,
+                "name": one.name,
+                "version": one.version,
+                "network": one.network,
+                "rate": f"{median:.4g}",
+                "least": f"{least:.4g}",
+                "most": f"{most:.4g}",
+                "unit": work.JOBS[job].unit,
+                "operations": "" if operations is None else operations,
+                "share": "" if share is None else f"{share:.3f}",
+                "worked": f"{sum(one.worked) / sum(one.seconds):.2f}",
+            }
+        )
+    return rows
+
+
+def conditions(notes: Notebook, known: Rates) -> str:
+    """The machine, and who couldn't be measured."""
+    lines = [f"| {name} | {told} |" for name, told in notes.conditions.items()]
+    failed: dict[str, str] = notes.kept.get("failed", {})  # type: ignore[assignment]
+    missing = [f"- not measured: {name} ({why})" for name, why in failed.items()]
+    return "\n".join(["## Machine\n", "| | |", "|---|---|", *lines, "", *missing, ""])
+
+
+def rated(known: Rates) -> str:
+    """The measured rates."""
+    lines = [f"| {shape} | {rate:.0f} |" for shape, rate in known.products.items()]
+    head = ["| product of | 10⁹ operations/s |", "|---|---|"]
+    return "\n".join([*head, *lines, "", f"Reading from memory: {known.read:.1f} GB/s.\n"])
+
+
+def compared(job: str, rows: list[dict[str, Any]]) -> str:
+    """The table of a job, the fastest first."""
+    mine = [row for row in rows if row["job"] == job]
+    if not mine:
+        return ""
+    one = work.JOBS[job]
+    ours = float(mine[0]["rate"])
+    lines = [f"### {one.told[0].upper()}{one.told[1:]}\n"]
+    lines += [f"| | {one.unit} | least–most | ours is | 10⁶ operations each | share of limit |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for row in sorted(mine, key=lambda row: -float(row["rate"])):
+        operations = f"{row['operations'] / 1e6:.0f}" if row["operations"] else ""
+        share = f"{float(row['share']):.0%}" if row["share"] else ""
+        faster = f"{ours / float(row['rate']):.2f}×"
+        lines.append(
+            f"| {row['name']} {row['version']} | {row['rate']} | {row['least']}–{row['most']} "
+            f"| {faster} | {operations} | {share} |"
+        )
+    return "\n".join([*lines, ""])

@@ -1,0 +1,57 @@
+"""Jobs measured in turn, A B A B …, so that what disturbs the machine disturbs all alike."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from scripts.benchmarking.protocol import Peer
+
+ROUNDS = 9
+
+
+class Measured(NamedTuple):
+    """What a job took: the seconds of each turn, and those that processors worked for it."""
+
+    job: str
+    name: str
+    version: str
+    network: str
+    seconds: list[float]
+    worked: list[float]
+
+
+class Notebook:
+    """What was measured, in a file: a run that was interrupted goes on where it stopped.
+
+    What was measured under other ``conditions`` is forgotten.
+    """
+
+    def __init__(self, path: Path, conditions: dict[str, str]) -> None:
+        self.path, self.conditions = path, conditions
+        told = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        same = told.get("conditions") == conditions
+        self.kept: dict[str, object] = told["kept"] if same else {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.kept
+
+    def __getitem__(self, name: str) -> object:
+        return self.kept[name]
+
+    def __setitem__(self, name: str, value: object) -> None:
+        self.kept[name] = value
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.path.with_suffix(".new")
+        new.write_text(json.dumps({"conditions": self.conditions, "kept": self.kept}), "utf-8")
+        new.replace(self.path)
+
+
+def in_turn(peers: Iterable[Peer], job: str, rounds: int = ROUNDS) -> list[Measured]:
+    """The job by each that does it: one turn to warm up, then ``rounds``."""
+    able = [peer for peer in peers if job in peer.jobs]
+    turns = [[peer.seconds(job) for peer in able] for _ in range(rounds + 1)][1:]
+    return [
+        Measured(job, peer.name, peer.version, peer.network, *map(list, zip(*taken, strict=True)))
+        for peer, taken in zip(able, zip(*turns, strict=True), strict=True)
+    ]
