@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
-from attention_core.errors import UserError
-from attention_core.tasks import check_drawing, find_checkpoint
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from captioner.predictor import Caption
+from captioner.request import Request
 
 
 @click.command()
@@ -31,6 +23,30 @@ if TYPE_CHECKING:
     help="How many captions, each after its score.",
 )
 @click.option("--json", "as_json", is_flag=True, help="A JSON object a line, with the attention.")
+@click.option("-r", "--recursive", is_flag=True, help="Also look in the folders of folders.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write captions to a file (.jsonl or .csv), and skip the pictures that it has.",
+)
+@click.option("--sidecar", is_flag=True, help="Write photo.txt beside each photo.jpg.")
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a gallery, a page of thumbnails with their captions.",
+)
+@click.option(
+    "--write-metadata",
+    is_flag=True,
+    help="Fill the alt text and description in copies, photo.captioned.jpg.",
+)
+@click.option("--in-place", is_flag=True, help="With --write-metadata: in the pictures themselves.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace what --sidecar and --write-metadata find written."
+)
+@click.option("--ray", is_flag=True, help="Caption on a Ray cluster, by all its processors.")
 @click.option(
     "--attention",
     type=click.Path(path_type=Path),
@@ -44,98 +60,41 @@ if TYPE_CHECKING:
     help="Write the picture once for each word, lit where the model looked (PNG).",
 )
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
-def caption(
-    pictures: tuple[Path, ...],
-    language: str | None,
-    beam: int | None,
-    nbest: int,
-    as_json: bool,
-    attention: Path | None,
-    overlays: Path | None,
-    checkpoint: str | None,
-) -> None:
-    """Caption PICTURES, a line for each; the path comes first where there are several.
+def caption(**options: Any) -> None:
+    """Caption PICTURES: files, folders, or - for names on standard input, one a line.
+
+    Captions are printed, a line for each picture; its path comes first where there are several.
+    With --out, --sidecar, --html or --write-metadata they go there instead, with progress on
+    stderr. Run again after an interruption, the same command goes on with the pictures that have
+    no caption there yet.
 
     \b
+    Examples:
       attention-core caption photo.jpg
-      attention-core caption *.jpg --json
-      attention-core caption photo.jpg --attention where.png
-      attention-core caption photo.jpg --overlays where/
+      attention-core caption photo.jpg --attention where.png --overlays where/
+      attention-core caption *.jpg --json | jq -r .caption
+      attention-core caption holiday --recursive --out captions.jsonl
+      attention-core caption holiday -r --out captions.csv --html gallery.html
+      attention-core caption holiday -r --write-metadata --in-place
+      find . -newer last | attention-core caption - --sidecar
+      attention-core caption archive -r --out captions.jsonl --ray
+
+    Of a folder those pictures are taken whose names end in .jpg, .jpeg, .png, .webp, .gif, .bmp,
+    .tif or .tiff; hidden files and folders, links to folders and copies that this command made are
+    left out.
+
+    --out has the columns image, caption, score, language and model, --html a folder of thumbnails
+    beside it; in both, the pictures are named by their paths from the file's own folder. Neither
+    mixes captions of two models or languages.
+
+    --write-metadata fills what is empty of the alt text (XMP) and the description (XMP, EXIF, IPTC)
+    of JPEG, PNG, WebP and TIFF pictures, whose pixels stay as they are. Captions that somebody
+    wrote stay too, unless --overwrite is given.
+
+    The exit status is 1 where a picture could not be read or written, and the others are served.
     """
-    for option, asked in (("--attention", attention), ("--overlays", overlays)):
-        if asked is not None and len(pictures) > 1:
-            raise click.UsageError(f"{option} draws one picture: name only that one")
-    if attention is not None:
-        check_drawing(attention)
-    if overlays is not None:
-        overlays.mkdir(parents=True, exist_ok=True)
-    from captioner.images import open_picture
-    from captioner.predictor import Captioner, shipped
+    request = Request(**options)
+    request.check()
+    from captioner.job import run
 
-    captioner = Captioner.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
-    language = language or captioner.languages[0]
-    captioner.tokenizer.begin(language)  # an unknown language is told before anything is read
-    failed = False
-    for path in pictures:
-        try:
-            image = open_picture(path)
-            (found,) = captioner.caption([image], language=language, beam=beam, nbest=nbest)
-            _print(click.format_filename(path), found, len(pictures) > 1, nbest, as_json)
-            if attention is not None:
-                _draw(image, _looked(found), attention)
-            if overlays is not None:
-                _write_overlays(image, _looked(found), overlays)
-        except UserError as error:
-            click.echo(f"error: {error}", err=True)
-            failed = True
-    sys.exit(1 if failed else 0)
-
-
-def _print(path: str, best: Caption, several: bool, nbest: int, as_json: bool) -> None:
-    ranked = [best, *best.alternatives]
-    if not as_json:
-        prefix = f"{path}\t" if several else ""
-        for found in ranked:
-            score = f"{found.score:.3f}\t" if nbest > 1 else ""
-            click.echo(f"{prefix}{score}{found.text}")
-        return
-    entry = {
-        "path": path,
-        "caption": best.text,
-        "score": round(best.score, 4),
-        "tokens": best.tokens,
-        "attention": [
-            [[round(weight, 4) for weight in row] for row in grid] for grid in best.attention
-        ],
-    }
-    if best.looked is not None:
-        entry["looked"] = [round(looked, 4) for looked in best.looked]
-    if nbest > 1:
-        entry["alternatives"] = [
-            {"caption": found.text, "score": round(found.score, 4)} for found in ranked[1:]
-        ]
-    click.echo(json.dumps(entry, ensure_ascii=False))
-
-
-def _looked(found: Caption) -> Caption:
-    if not found.attention:
-        raise UserError("there is no attention to draw: the model has none, or says nothing")
-    return found
-
-
-def _draw(image: Image.Image, found: Caption, path: Path) -> None:
-    from attention_core.plots import save
-    from captioner.overlay import attention_sheet
-
-    sheet = attention_sheet(image, found.text, found.tokens, found.attention, found.looked)
-    save(sheet, path)
-
-
-def _write_overlays(image: Image.Image, found: Caption, folder: Path) -> None:
-    """A file for each word, 01-dog.png, less what can't stand in a name."""
-    from captioner.overlay import attention_overlays
-
-    drawn = attention_overlays(image, found.tokens, found.attention)
-    for number, (word, overlay) in enumerate(zip(found.tokens, drawn, strict=True), start=1):
-        letters = re.sub(r"\W", "", word)[:40]
-        overlay.save(folder / f"{number:02}-{letters}.png")
+    sys.exit(run(request))

@@ -191,8 +191,6 @@ def bad(tmp_path):
         found[problem] = tmp_path / name
     Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
     found["has 1×1 pixels: at least 16 on each side are needed"] = tmp_path / "dot.png"
-    (tmp_path / "folder.jpg").mkdir()
-    found["is a folder"] = tmp_path / "folder.jpg"
     found["doesn't exist. Did you mean"] = tmp_path / "hole.jpg"
     found["can't be opened (File name too long)"] = tmp_path / ("n" * 300)
     return found

@@ -1,0 +1,78 @@
+"""A page of pictures with their captions, to look through and to give away."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from pathlib import Path
+from typing import ClassVar
+from urllib.parse import quote, unquote
+
+from captioner.collection import THUMBNAILS
+from captioner.ledger import Ledger, Maker
+from captioner.stream import Result
+
+STYLE = """
+:root { color-scheme: light dark; font: 1rem/1.4 system-ui, sans-serif; }
+body { margin: 1.5rem; }
+ul { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr));
+     list-style: none; padding: 0; }
+li { content-visibility: auto; contain-intrinsic-size: auto 19rem; }
+a { color: inherit; display: block; text-decoration: none; }
+a:hover span, a:focus span { text-decoration: underline; }
+a:focus-visible { outline: 3px solid Highlight; outline-offset: 4px; }
+img { aspect-ratio: 4 / 3; background: #8882; display: block; margin-bottom: .4rem;
+      object-fit: contain; width: 100%; }
+small { opacity: .75; overflow-wrap: anywhere; }
+"""
+MINIFIED = " ".join(STYLE.split())
+HEAD = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Captions</title>'
+    '<meta name="viewport" content="width=device-width">'
+    f"<style>{MINIFIED}</style></head>"
+    '<body><main><h1>Captions</h1><ul role="list">'
+)
+"""The rest of a page, whose closing tags HTML lets one leave out."""
+
+ENTRY = re.compile(r'<li data-model="([^"]*)"><a href="([^"]*)" lang="([^"]*)">')
+
+
+class Gallery(Ledger):
+    """A page that needs nothing from elsewhere but the pictures, and a folder of thumbnails.
+
+    Thumbnails are files, so that a browser loads those that come into view: as parts of the page
+    they would make it 100 MB for 10,000 pictures. The caption is the text of the link around the
+    thumbnail, which needs no alt text of its own then; the link leads to the picture.
+    """
+
+    head: ClassVar[str] = HEAD
+
+    def __init__(self, path: Path, maker: Maker) -> None:
+        super().__init__(path, maker)
+        self.thumbnails = path.with_suffix(THUMBNAILS)
+        self.thumbnails.mkdir(exist_ok=True)
+
+    def write(self, result: Result) -> None:
+        (self.thumbnails / _thumbnail(self.name(result.path))).write_bytes(result.thumbnail)
+        super().write(result)
+
+    def line(self, image: str, result: Result) -> str:
+        assert result.caption is not None
+        model, language, text, name = map(html.escape, (*self.maker, result.caption.text, image))
+        source = quote(f"{self.thumbnails.name}/{_thumbnail(image)}")
+        return (
+            f'<li data-model="{model}"><a href="{quote(image)}" lang="{language}">'
+            f'<img src="{source}" alt="" loading="lazy"><span>{text}</span></a>'
+            f"<small>{name}</small></li>"
+        )
+
+    def parsed(self, line: str) -> tuple[str, Maker]:
+        if not (found := ENTRY.match(line)):
+            raise ValueError(line)
+        model, address, language = map(html.unescape, found.groups())
+        return unquote(address), Maker(model, language)
+
+
+def _thumbnail(image: str) -> str:
+    return f"{hashlib.sha256(image.encode()).hexdigest()[:16]}.webp"

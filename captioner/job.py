@@ -1,0 +1,171 @@
+"""A run over a collection: what is wanted, what went wrong, how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from attention_core import checkpoint
+from attention_core.errors import UserError
+from attention_core.tasks import find_checkpoint
+from captioner.collection import find_pictures
+from captioner.gallery import Gallery
+from captioner.ledger import JsonLines, Maker, Table
+from captioner.outputs import Output, Printed, Sidecar
+from captioner.predictor import Captioner
+from captioner.request import STDIN, Request
+from captioner.stream import Asked, Result, caption_all
+
+
+def run(request: Request) -> int:
+    """Captions what is asked for, and tells the exit status.
+
+    Raises UserError for an unknown language or model, or a file of other captions.
+    """
+    model = find_checkpoint(request.checkpoint or "caption")
+    captioner = Captioner.load(model)
+    language = request.language or captioner.languages[0]
+    captioner.tokenizer.begin(language)  # an unknown language is told before anything is read
+    asked = Asked(language, request.beam, request.nbest, thumbnails=request.html is not None)
+    with ExitStack() as stack:
+        outputs = []
+        for output in _outputs(request, model, language):
+            stack.callback(output.close)
+            outputs.append(output)
+        job = Job(outputs, total=_total(request), quiet=not request.kept)
+        paths = job.wanted(
+            find_pictures(request.places(), recursive=request.recursive, report=job.report)
+        )
+        try:
+            job.run(_captioned(captioner, model, paths, asked, request.ray))
+        except KeyboardInterrupt:
+            if not request.kept:
+                raise
+            click.echo(f"Stopped: {job.summary()}. The same command goes on.", err=True)
+            return 130
+    if request.kept:
+        click.echo(job.summary(), err=True)
+    return 1 if job.failed else 0
+
+
+def _captioned(
+    captioner: Captioner, model: Path, paths: Iterable[Path], asked: Asked, ray: bool
+) -> Iterator[Result]:
+    if not ray:
+        return caption_all(captioner, paths, asked)
+    from captioner.cluster import caption_on_cluster
+
+    return caption_on_cluster(model, paths, asked)
+
+
+def _outputs(request: Request, model: Path, language: str) -> Iterator[Output]:
+    if request.out or request.html:
+        maker = Maker.of(checkpoint.read(model), language)
+        if request.out:
+            form = Table if request.out.suffix.lower() == ".csv" else JsonLines
+            yield form(request.out, maker)
+        if request.html:
+            yield Gallery(request.html, maker)
+    if request.sidecar:
+        yield Sidecar(overwrite=request.overwrite)
+    if request.write_metadata:
+        from captioner.metadata import Metadata
+
+        yield Metadata(language, in_place=request.in_place, overwrite=request.overwrite)
+    if not request.kept:
+        yield Printed(several=request.several, nbest=request.nbest, as_json=request.as_json)
+    if request.attention or request.overlays:
+        from captioner.drawings import Drawings
+
+        yield Drawings(request.attention, request.overlays)
+
+
+def _total(request: Request) -> int | None:
+    """How many pictures there are, where that can be told beforehand."""
+    if STDIN in request.pictures or not request.kept:
+        return None
+    return sum(1 for _ in find_pictures(request.pictures, recursive=request.recursive))
+
+
+class Job:
+    """Gives each picture's caption to the outputs that want it, and counts.
+
+    Problems are lines on stderr, and the other pictures are served.
+    """
+
+    def __init__(self, outputs: Sequence[Output], *, total: int | None, quiet: bool) -> None:
+        self.outputs = outputs
+        self.captioned = self.there = self.failed = 0
+        console = Console(stderr=True)
+        self.progress = Progress(
+            BarColumn(),
+            MofNCompleteColumn(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=quiet or not console.is_terminal,
+            transient=True,
+        )
+        self.bar = self.progress.add_task("", total=total)
+
+    def run(self, results: Iterable[Result]) -> None:
+        """Puts each result where it belongs."""
+        with self.progress:
+            for result in results:
+                if result.problem:
+                    self.report(UserError(result.problem))
+                else:
+                    self._write(result)
+                self.progress.advance(self.bar)
+
+    def wanted(self, paths: Iterable[Path]) -> Iterator[Path]:
+        """The pictures that some output has no caption of yet."""
+        for path in paths:
+            if any(output.wants(path) for output in self.outputs):
+                yield path
+            else:
+                self.there += 1
+                self.progress.advance(self.bar)
+
+    def report(self, error: UserError) -> None:
+        """Tells a problem, and counts it."""
+        self.failed += 1
+        click.echo(f"error: {error}", err=True)
+
+    def summary(self) -> str:
+        """What was done, in one line."""
+        done = f"{self.captioned} captioned"
+        there = f", {self.there} already had captions" if self.there else ""
+        failed = f", {self.failed} failed" if self.failed else ""
+        return f"{done}{there}{failed}"
+
+    def _write(self, result: Result) -> None:
+        problems = []
+        for output in self.outputs:
+            if output.wants(result.path):
+                try:
+                    output.write(result)
+                except UserError as error:
+                    problems.append(str(error))
+        if problems:
+            self.report(UserError("; ".join(problems)))
+        else:
+            self.captioned += 1
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:.1f}/s")

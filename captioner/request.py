@@ -1,0 +1,90 @@
+"""What is asked of ``attention-core caption``, and whether it fits together."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from attention_core.errors import UserError
+from attention_core.tasks import check_drawing
+
+STDIN = Path("-")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The command's arguments and options."""
+
+    pictures: tuple[Path, ...]
+    language: str | None = None
+    beam: int | None = None
+    nbest: int = 1
+    as_json: bool = False
+    recursive: bool = False
+    out: Path | None = None
+    sidecar: bool = False
+    html: Path | None = None
+    write_metadata: bool = False
+    in_place: bool = False
+    overwrite: bool = False
+    ray: bool = False
+    attention: Path | None = None
+    overlays: Path | None = None
+    checkpoint: str | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether there may be more pictures than one."""
+        return len(self.pictures) > 1 or any(
+            place == STDIN or os.path.isdir(place) for place in self.pictures
+        )
+
+    @property
+    def kept(self) -> bool:
+        """Whether captions go elsewhere than to standard output."""
+        return bool(self.out or self.sidecar or self.html or self.write_metadata)
+
+    def check(self) -> None:
+        """Raises click.UsageError for options that don't go together, UserError for bad places."""
+        writes = self.sidecar or self.write_metadata
+        for wrong, problem in (
+            (STDIN in self.pictures and sys.stdin is None, "there is no standard input to read"),
+            (self.attention and self.several, "--attention draws one picture: name only that one"),
+            (self.overlays and self.several, "--overlays draws one picture: name only that one"),
+            (
+                self.as_json and self.kept,
+                "--json is for standard output; for a file: --out x.jsonl",
+            ),
+            (self.in_place and not self.write_metadata, "--in-place is for --write-metadata"),
+            (self.overwrite and not writes, "--overwrite is for --sidecar and --write-metadata"),
+            (self.out and not _ends(self.out, ".jsonl", ".csv"), "--out ends in .jsonl or .csv"),
+            (self.html and not _ends(self.html, ".html"), "--html ends in .html"),
+        ):
+            if wrong:
+                raise click.UsageError(problem)
+        for path in filter(None, (self.out, self.html)):
+            if not os.path.isdir(path.parent):
+                raise UserError(f"can't write {path}: there is no folder {path.parent}")
+        if self.attention is not None:
+            check_drawing(self.attention)
+        if self.overlays is not None:
+            self.overlays.mkdir(parents=True, exist_ok=True)
+
+    def places(self) -> Iterator[Path]:
+        """The files and folders that are named, also those on standard input."""
+        for place in self.pictures:
+            if place != STDIN:
+                yield place
+                continue
+            for line in sys.stdin.buffer:
+                if name := os.fsdecode(line.rstrip(b"\r\n")):
+                    yield Path(name)
+
+
+def _ends(path: Path, *suffixes: str) -> bool:
+    return path.suffix.lower() in suffixes

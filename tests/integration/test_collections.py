@@ -1,0 +1,327 @@
+"""``attention-core caption`` for collections: folders, files of captions, going on after a stop."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import attention_core
+from PIL import Image
+
+from captioner import stream
+from captioner.collection import find_pictures
+from captioner.predictor import BATCH, Captioner
+from captioner.rows import table
+from captioner.stream import Asked, caption_all
+
+COMMAND = [sys.executable, "-m", "attention_core.cli"]
+COLOURS = [(200, 40, 40), (40, 180, 60), (40, 60, 220), (220, 200, 40), (20, 20, 20)]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(trained):
+    return trained("caption") / "best"
+
+
+@pytest.fixture
+def caption(checkpoint):
+    def run(*arguments, **options):
+        return attention_core("caption", *arguments, "--checkpoint", checkpoint, **options)
+
+    return run
+
+
+@pytest.fixture
+def album(tmp_path):
+    """Five pictures in two folders, and what else lies about in such."""
+    folder = tmp_path / "album"
+    names = ["b.jpg", "a.PNG", "sea side/c.webp", "sea side/deep/é&<.gif", "sea side/d.tiff"]
+    for number, (name, colour) in enumerate(zip(names, COLOURS, strict=True)):
+        picture(number, colour).save(made(folder / name))
+    for name in (".hidden.jpg", ".trash/x.jpg", "a.captioned.jpg", "page.thumbnails/x.webp"):
+        picture(9, COLOURS[0]).save(made(folder / name))
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def picture(seed: int, colour: tuple[int, int, int]) -> Image.Image:
+    noise = np.random.default_rng(seed).integers(0, 36, (40, 60, 3), np.uint8)
+    return Image.fromarray(noise + np.uint8(colour))
+
+
+def made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+ALL = ["a.PNG", "b.jpg", "sea side/c.webp", "sea side/d.tiff", "sea side/deep/é&<.gif"]
+
+
+def test_the_pictures_of_a_folder(album):
+    def found(recursive):
+        paths = find_pictures([album], recursive=recursive)
+        return [path.relative_to(album).as_posix() for path in paths]
+
+    assert found(recursive=True) == ALL
+    assert found(recursive=False) == ALL[:2]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links take rights on Windows")
+def test_a_loop_of_links_ends(album):
+    (album / "loop").symlink_to(album)
+    (album / "z.jpg").symlink_to(album / "b.jpg")
+    found = find_pictures([album], recursive=True)
+    assert [path.name for path in found] == [Path(name).name for name in [*ALL, "z.jpg"]]
+
+
+def test_a_folder_is_printed_with_paths(caption, album):
+    result = caption(album)
+    assert (result.exit_code, result.stderr) == (0, "")
+    printed = [line.split("\t")[0] for line in result.stdout.splitlines()]
+    assert printed == [str(album / name) for name in ALL[:2]]
+
+
+def test_an_empty_folder_is_told(caption, album, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = caption(tmp_path / "empty", album)
+    assert result.exit_code == 1 and len(result.stdout.splitlines()) == 2
+    assert result.stderr == (
+        f"error: {tmp_path / 'empty'} has no pictures itself: --recursive looks in its folders"
+        " too\n"
+    )
+
+
+def test_out_is_what_is_printed(caption, album, tmp_path):
+    out = tmp_path / "captions.jsonl"
+    result = caption(album, "-r", "--out", out)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "5 captioned\n")
+    found = rows(out)
+    assert [row["image"] for row in found] == [f"album/{name}" for name in ALL]
+    printed = caption(album, "-r", "--json").stdout.splitlines()
+    for row, line in zip(found, map(json.loads, printed), strict=True):
+        assert (row["caption"], row["score"]) == (line["caption"], line["score"])
+        assert row["language"] == "en" and re.fullmatch(r"best@[0-9a-f]{8}", row["model"])
+        assert set(row) == {"image", "caption", "score", "language", "model"}
+
+
+def test_alternatives_are_in_json_lines(caption, album, tmp_path):
+    caption(album, "--nbest", 3, "--out", tmp_path / "x.jsonl")
+    for row in rows(tmp_path / "x.jsonl"):
+        scores = [row["score"], *(other["score"] for other in row["alternatives"])]
+        assert len(scores) == 3 and scores == sorted(scores, reverse=True)
+
+
+def test_csv_is_what_a_recipe_can_train_from(caption, album, tmp_path):
+    caption(album, "-r", "--out", album / "captions.csv")
+    caption(album, "-r", "--out", tmp_path / "x.jsonl")
+    expected = [
+        (row["image"].removeprefix("album/"), row["caption"]) for row in rows(tmp_path / "x.jsonl")
+    ]
+    found = table(album / "captions.csv")
+    assert [(row.image, row.text) for row in found] == expected
+    assert all((album / row.image).is_file() for row in found)
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
+def test_it_goes_on_where_it_stopped(caption, album, tmp_path, name):
+    option = "--html" if name.endswith("html") else "--out"
+    whole, cut = made(tmp_path / "1" / name), made(tmp_path / "2" / name)
+    caption(album, "-r", option, whole)
+    content = whole.read_bytes()
+    lines = content.splitlines(keepends=True)
+    for torn in (b"", lines[0][:-1], lines[0], b"".join(lines[:3]), content[:-20], content):
+        cut.write_bytes(torn)
+        result = caption(album, "-r", option, cut)
+        assert result.exit_code == 0
+        assert cut.read_bytes() == content
+        there = min(torn.count(b"\n") - (not name.endswith("jsonl")), 5)
+        had = f", {there} already had captions" if there > 0 else ""
+        assert result.stderr == f"{5 - max(there, 0)} captioned{had}\n"
+
+
+def test_only_what_is_wanted_is_captioned(caption, album, tmp_path, monkeypatch):
+    out = tmp_path / "x.jsonl"
+    caption(album, "--out", out)
+    opened = []
+    monkeypatch.setattr(stream, "open_picture", lambda path: opened.append(path))
+    assert caption(album, "--out", out).stderr == "0 captioned, 2 already had captions\n"
+    assert opened == []
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
+def test_captions_of_two_models_are_not_mixed(caption, album, checkpoint, tmp_path, name):
+    option = "--html" if name.endswith("html") else "--out"
+    out = tmp_path / name
+    caption(album, option, out)
+    before = out.read_bytes()
+    other = shutil.copytree(checkpoint, tmp_path / "best")
+    config = (other / "config.json").read_text().replace('"beam": 2', '"beam": 3')
+    (other / "config.json").write_text(config)
+    result = attention_core("caption", album, "-r", option, out, "--checkpoint", other)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert re.fullmatch(
+        rf"error: {re.escape(str(out))} has captions in 'en' by best@\w+, not in 'en' by best@\w+:"
+        r" choose another file, or delete it\n",
+        result.stderr,
+    )
+    assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
+@pytest.mark.parametrize("content", ["my notes\n", "[1]\n", '{"image": "a.jpg"}\n'])
+def test_other_files_are_left_alone(caption, album, tmp_path, name, content):
+    out = tmp_path / name
+    out.write_text(content)
+    result = caption(album, "--html" if name.endswith("html") else "--out", out)
+    assert (result.exit_code, out.read_text()) == (1, content)
+    assert f"{out}, line 1: this is not what this command writes" in result.stderr
+
+
+def test_a_bad_picture_is_a_line_and_the_rest_is_served(caption, album, tmp_path):
+    (album / "aa.jpg").write_bytes(b"broken")
+    result = caption(album, "--out", tmp_path / "x.jsonl")
+    assert result.exit_code == 1
+    problem, summary = result.stderr.splitlines()
+    assert problem.startswith(f"error: {album / 'aa.jpg'} is not a picture")
+    assert summary == "2 captioned, 1 failed"
+    assert [row["image"] for row in rows(tmp_path / "x.jsonl")] == ["album/a.PNG", "album/b.jpg"]
+
+
+def test_sidecars(caption, album):
+    (album / "b.txt").write_text("Mine.\n")
+    result = caption(album, "-r", "--sidecar")
+    assert (result.exit_code, result.stderr) == (0, "4 captioned, 1 already had captions\n")
+    printed = dict(line.split("\t") for line in caption(album, "-r").stdout.splitlines())
+    for name in ALL:
+        text = (album / name).with_suffix(".txt").read_text(encoding="utf-8")
+        assert text == ("Mine.\n" if name == "b.jpg" else f"{printed[str(album / name)]}\n")
+    caption(album, "--sidecar", "--overwrite")
+    assert (album / "b.txt").read_text() == f"{printed[str(album / 'b.jpg')]}\n"
+
+
+def test_the_gallery(caption, album, tmp_path):
+    page = tmp_path / "out page.html"
+    assert caption(album, "-r", "--html", page, "--out", tmp_path / "x.jsonl").exit_code == 0
+    entries = re.findall(
+        r'<li data-model="[^"]+"><a href="([^"]+)" lang="en">'
+        r'<img src="([^"]+)" alt="" loading="lazy"><span>([^<]+)</span></a>'
+        r"<small>([^<]+)</small></li>",
+        page.read_text(encoding="utf-8"),
+    )
+    assert [caption for _, _, caption, _ in entries] == [
+        row["caption"] for row in rows(tmp_path / "x.jsonl")
+    ]
+    assert entries[-1][0] == "album/sea%20side/deep/%C3%A9%26%3C.gif"
+    assert entries[-1][3] == "album/sea side/deep/é&amp;&lt;.gif"
+    for _, thumbnail, _, _ in entries:
+        with Image.open(tmp_path / thumbnail.replace("%20", " ")) as image:
+            assert (image.format, image.size) == ("WEBP", (60, 40))
+    assert "http" not in page.read_text(encoding="utf-8")
+
+
+def test_names_on_standard_input(caption, album):
+    names = f"{album / 'b.jpg'}\n\n{album / 'sea side'}\r\n"
+    result = caption("-", "-r", input=names)
+    expected = caption(album / "b.jpg", album / "sea side", "-r")
+    assert (result.exit_code, result.stdout) == (0, expected.stdout)
+    assert result.stdout.count("\n") == 4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
+def test_names_that_are_not_utf8_are_known_again(caption, album, tmp_path, name):
+    odd = os.fsdecode(os.fsencode(album) + b"/caf\xe9.png")
+    shutil.copy(album / "a.PNG", odd)
+    arguments = ["-", "--html" if name.endswith("html") else "--out", tmp_path / name]
+    assert caption(*arguments, input=os.fsencode(odd)).stderr == "1 captioned\n"
+    again = caption(*arguments, input=os.fsencode(odd))
+    assert again.stderr == "0 captioned, 1 already had captions\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names have no line breaks on Windows")
+def test_a_line_break_in_a_name(caption, album, tmp_path):
+    shutil.copy(album / "b.jpg", album / "a\nb.jpg")
+    result = caption(album, "--out", tmp_path / "x.csv")
+    assert result.exit_code == 1 and "has a line break in its name" in result.stderr
+    assert len((tmp_path / "x.csv").read_text().splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (["--out", "x.txt"], "--out ends in .jsonl or .csv"),
+        (["--html", "x.htm"], "--html ends in .html"),
+        (["--json", "--out", "x.jsonl"], "--json is for standard output"),
+        (["--in-place"], "--in-place is for --write-metadata"),
+        (["--overwrite", "--out", "x.csv"], "--overwrite is for --sidecar and --write-metadata"),
+        (["--attention", "a.png"], "--attention draws one picture"),
+    ],
+)
+def test_options_that_do_not_go_together(album, options, problem):
+    result = attention_core("caption", album, *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert problem in result.stderr
+
+
+def test_a_folder_that_is_missing_is_told_before_the_work(album, tmp_path):
+    result = attention_core("caption", album, "--out", tmp_path / "none" / "x.csv")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"there is no folder {tmp_path / 'none'}" in result.stderr
+
+
+def as_from_a_terminal() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_whatever_stops_it_what_was_done_is_kept(caption, checkpoint, album, tmp_path, how):
+    for number in range(200):
+        shutil.copy(album / "b.jpg", album / f"{number:03}.jpg")
+    out, whole = tmp_path / "x.jsonl", tmp_path / "whole.jsonl"
+    process = subprocess.Popen(
+        [*COMMAND, "caption", album, "--out", out, "--checkpoint", checkpoint],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=as_from_a_terminal,
+    )
+    while process.poll() is None and not (out.exists() and out.stat().st_size):
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=60)
+    kept = len(out.read_bytes().splitlines())
+    assert 0 < kept < 202, "it was stopped in the middle"
+    if how == signal.SIGINT:
+        assert (process.returncode, errors) == (
+            130,
+            f"Stopped: {kept} captioned. The same command goes on.\n",
+        )
+    assert caption(album, "--out", out).exit_code == 0
+    assert caption(album, "--out", whole).exit_code == 0
+    assert [row["image"] for row in rows(out)] == [row["image"] for row in rows(whole)]
+    assert [row["caption"] for row in rows(out)] == [row["caption"] for row in rows(whole)]
+
+
+def test_no_more_is_held_than_two_batches(checkpoint, album):
+    drawn = []
+
+    def paths():
+        for number in range(100):
+            drawn.append(number)
+            yield album / "b.jpg"
+
+    results = caption_all(Captioner.load(checkpoint), paths(), Asked("en"))
+    for number, result in enumerate(results):
+        assert result.caption and len(drawn) <= BATCH * (number // BATCH + 2)
+    assert len(drawn) == 100
