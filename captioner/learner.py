@@ -1,5 +1,6 @@
 """Recipes of captioning, and what the training loop needs for one."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
+from attention_core.pieces import PIECES, pieces_of
 from attention_core.recipe import as_dict
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import (
@@ -65,10 +67,6 @@ class CaptionRecipe(Recipe):
             return
         if self.start:
             raise UserError("start: self_critical has its own: leave one of the two out")
-        if len(self.data.languages) > 1:
-            raise UserError(
-                "self_critical: train one language at a time, as CIDEr counts its words"
-            )
         self.self_critical.check(self.training)
 
     @property
@@ -126,7 +124,12 @@ class CaptionLearner(Learner):
             }
             for language, captions in self._texts.items()
         }
-        self.captioner = Captioner(self.model, self.tokenizer, recipe.search, encoder.size)
+        written = (ids for rows in self._rows.values() for each in rows.values() for ids in each)
+        self.pieces = pieces_of(written, self.tokenizer)
+        self._words = {language: torch.tensor(ids) for language, ids in self.pieces.items()}
+        self.captioner = Captioner(
+            self.model, self.tokenizer, recipe.search, encoder.size, self.pieces
+        )
         self.objective = self._objective()
 
     def batches(self, epoch: int) -> Sequence[Item]:
@@ -147,7 +150,7 @@ class CaptionLearner(Learner):
         rows = [texts[i % len(texts)] for texts in each for i in range(most)]
         generator = np.random.default_rng(item.seed)
         source = self._sources(item.images, item.language, generator)
-        return Batch((source,), pad(rows, self.tokenizer.pad))
+        return Batch((source,), pad(rows, self.tokenizer.pad), self._words[item.language])
 
     def validate(self) -> dict[str, float]:
         """CIDEr and BLEU-4 of greedy captions of the validation pictures; the mean CIDEr."""
@@ -175,6 +178,7 @@ class CaptionLearner(Learner):
             weights=checkpoint.weights_of(self.model),
             files={
                 "tokenizer.model": self.tokenizer.to_bytes(),
+                PIECES: json.dumps(self.pieces).encode(),
                 "README.md": _card(self.recipe, self.corpus.name, metrics).encode(),
             },
             half=True,
@@ -206,16 +210,25 @@ class CaptionLearner(Learner):
         training, critical = self.recipe.training, self.recipe.self_critical
         if critical is None:
             return TeacherForcing.of(training, self.model, pad=self.tokenizer.pad)
-        corpus = self.corpus.of("train", self.recipe.data.languages[0]).values()
         return SelfCritical(
             self.model,
-            CiderReward(corpus, self.tokenizer),
+            CiderReward(self._by_picture(), self.tokenizer),
             samples=critical.samples,
             max_length=self.recipe.search.max_length,
             end=self.tokenizer.eos,
             pad=self.tokenizer.pad,
             cross_entropy=critical.cross_entropy,
         )
+
+    def _by_picture(self) -> list[list[str]]:
+        """The training captions of each picture, in all languages: n-grams are one language's, so
+        that each is as rare as it is there.
+        """
+        found: dict[str, list[str]] = {}
+        for language in self.recipe.data.languages:
+            for image, lines in self.corpus.of("train", language).items():
+                found.setdefault(image, []).extend(lines)
+        return list(found.values())
 
     def _training_texts(self, language: str) -> dict[str, list[str]]:
         """The training captions as they are learnt, less those without a word."""
@@ -243,7 +256,10 @@ class CaptionLearner(Learner):
             for line in lines
         ]
         tokenizer = Tokenizer.train(
-            text, vocabulary=self.recipe.data.vocabulary, languages=self.recipe.data.languages
+            text,
+            vocabulary=self.recipe.data.vocabulary,
+            languages=self.recipe.data.languages,
+            character_coverage=0.9999,  # rare Chinese characters as themselves, not as bytes
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(tokenizer.to_bytes())

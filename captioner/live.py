@@ -76,7 +76,7 @@ def _search(
     memory, state = captioner.model.remember(captioner.tensors([picture]))
     step: Any
     first: Any
-    step, first = watched(captioner.model.decoder.step, state, 1, seen)
+    step, first = watched(captioner.step(language), state, 1, seen)
     end = captioner.tokenizer.eos
     if choices.temperature:
         (found,) = sample(

@@ -128,7 +128,7 @@ def _tokenized(
 ) -> tuple[Tokens, Tokens]:
     """References and hypotheses in tokens, every picture in the same order in both."""
     texts = [text for id in references for text in (*references[id], hypotheses[id])]
-    lines = iter(tokenizer([_spaced(text) for text in texts]))
+    lines = iter(tokenizer([spaced(text) for text in texts]))
     expected: Tokens = {}
     given: Tokens = {}
     for id in references:
@@ -137,7 +137,7 @@ def _tokenized(
     return expected, given
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
     """One line with single spaces, every Chinese character a word."""
     text = re.sub("[\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]", " ", text)
     text = re.sub("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])", r" \1 ", text)

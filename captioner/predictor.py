@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,10 @@ from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.hub import find
 from attention_core.models import Seq2Seq
+from attention_core.parts.types import DecoderState, Memory
+from attention_core.pieces import PIECES, read_pieces
 from attention_core.recipe import from_dict
+from attention_core.search import Step, restricted
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig
 from captioner.backbones import RANDOM, load_backbone
@@ -34,12 +37,24 @@ class Captioner:
     """
 
     def __init__(
-        self, model: Seq2Seq, tokenizer: Tokenizer, search: SearchConfig, size: int
+        self,
+        model: Seq2Seq,
+        tokenizer: Tokenizer,
+        search: SearchConfig,
+        size: int,
+        pieces: Mapping[str, Sequence[int]] | None = None,
     ) -> None:
+        """``pieces`` are the ids that each language is written with, so that a model of several
+        keeps to one; without them, any may come.
+        """
         self.model = model
         self.tokenizer = tokenizer
         self.search = search
         self.size = size
+        self._allowed = {
+            language: torch.isin(torch.arange(tokenizer.size), torch.tensor(ids))
+            for language, ids in (pieces or {}).items()
+        }
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Captioner:
@@ -64,7 +79,8 @@ class Captioner:
         except (ValueError, RuntimeError) as error:  # sizes that no model can have, or no memory
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
-        return cls(model.eval(), tokenizer, recipe.search, recipe.encoder.size)
+        pieces = read_pieces(saved, tokenizer) if (saved.path / PIECES).exists() else None
+        return cls(model.eval(), tokenizer, recipe.search, recipe.encoder.size, pieces)
 
     @classmethod
     def from_pretrained(cls, path_or_repo: str | Path) -> Captioner:
@@ -98,6 +114,12 @@ class Captioner:
             found += self.caption_features(batch, language=language, beam=beam, nbest=nbest)
         return found
 
+    def step(self, language: str) -> Step[Memory, DecoderState]:
+        """The decoder's step, over what the language is written with."""
+        step = self.model.decoder.step
+        allowed = self._allowed.get(language)
+        return step if allowed is None else restricted(step, allowed)
+
     def tensors(self, pictures: Sequence[Image.Image]) -> Tensor:
         """RGB pictures as the encoder takes them: (B, 3, size, size)."""
         encoder = self.model.encoder
@@ -115,7 +137,7 @@ class Captioner:
             with torch.inference_mode():
                 memory, state = self.model.remember(chunk)
                 hypotheses = self.search.run(
-                    self.model.decoder.step,
+                    self.step(language),
                     memory,
                     state,
                     begin=torch.full((len(chunk),), begin),

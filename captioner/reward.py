@@ -8,7 +8,7 @@ from torch import Tensor
 from attention_core.tokenizer import Tokenizer
 from attention_core.training.self_critical import Sequences
 from captioner.cider import Cider, Vector
-from captioner.metrics import approximate_ptb
+from captioner.metrics import approximate_ptb, spaced
 
 END = "</s>"  # counted as a word, so that a caption that breaks off is worth less
 
@@ -16,12 +16,16 @@ END = "</s>"  # counted as a word, so that a caption that breaks off is worth le
 class CiderReward:
     """CIDEr-D of sampled captions against a picture's references, both as ids.
 
-    ``corpus`` is the training captions of each picture, for the document frequencies.
+    ``corpus`` is the training captions of each picture, for the document frequencies; those in
+    Chinese are counted by character.
     """
 
     def __init__(self, corpus: Iterable[Sequence[str]], tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
-        self.cider = Cider([f"{line} {END}" for line in approximate_ptb(list(c))] for c in corpus)
+        self.cider = Cider(
+            [f"{line} {END}" for line in approximate_ptb([spaced(text) for text in texts])]
+            for texts in corpus
+        )
 
     def __call__(self, drawn: Sequences, expected: Sequences) -> Tensor:
         """Rewards (B, N) of N samples for each of B pictures."""
@@ -33,6 +37,6 @@ class CiderReward:
         )
 
     def _vectors(self, captions: list[list[int]]) -> list[Vector]:
-        lines = approximate_ptb([self.tokenizer.decode(ids) for ids in captions])
+        lines = approximate_ptb([spaced(self.tokenizer.decode(ids)) for ids in captions])
         ends = [f" {END}" if ids[-1] == self.tokenizer.eos else "" for ids in captions]
         return [self.cider.vector(line + end) for line, end in zip(lines, ends, strict=True)]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from attention_core.checkpoint import Checkpoint
+from attention_core.pieces import PIECES, read_pieces
 from attention_core.runtime import OnnxModel, Runtime
 from attention_core.tokenizer import Tokenizer
 from captioner.caption import Caption, told
@@ -24,6 +25,13 @@ class OnnxCaptioner(Runtime):
     def __init__(self, folder: Checkpoint, threads: int = 0) -> None:
         self.tokenizer = Tokenizer.load(folder.path / "tokenizer.model")
         self.model = OnnxModel(folder, threads)
+        pieces = {}
+        if (folder.path / PIECES).exists():
+            pieces = read_pieces(folder, self.tokenizer)
+        self._allowed = {
+            language: np.isin(np.arange(self.tokenizer.size), ids)
+            for language, ids in pieces.items()
+        }
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -53,6 +61,7 @@ class OnnxCaptioner(Runtime):
                 {"pictures": np.stack([to_array(each, *look) for each in batch])},
                 begin=np.full(len(batch), begin),
                 width=max(beam or self.model.search.beam, nbest),
+                allowed=self._allowed.get(language),
             )
             for ranked in hypotheses:
                 sentinel = settings["sentinel"]

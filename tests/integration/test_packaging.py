@@ -29,7 +29,7 @@ LAYERS = [
     {"parts", "plots", "recipe", "tokenizer"},
     {"models", "search"},
     {"checkpoint", "training"},
-    {"hub", "tasks"},
+    {"hub", "pieces", "tasks"},
     {"runtime"},
     {"export"},
     {"translation", "captioner"},

@@ -18,7 +18,6 @@ def test_reward_training_may_be_mixed_with_cross_entropy():
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"data": {"languages": ["en", "zh"]}}, "self_critical: train one language at a time"),
         (
             {"training": {"epochs": 1, "label_smoothing": 0.1}},
             "self_critical: training.label_smoothing is of teacher forcing and would do nothing",
