@@ -1,4 +1,7 @@
-"""Scores the models that ship and writes docs/results.md: run it as scripts/results."""
+"""Scores the models that ship: run it as scripts/results.
+
+Writes docs/results.md, and what the translator makes of twenty everyday sentences into its card.
+"""
 
 import platform
 from pathlib import Path
@@ -8,9 +11,12 @@ import torch
 
 from attention_core.checkpoint import read
 from attention_core.tasks import load_task
+from attention_core.translation.predictor import Translator
 
 DATA = Path("data")
 PAGE = Path("docs/results.md")
+SENTENCES = Path("attention_core/translation/recipes/everyday-sentences.txt")
+TWENTY = "## Twenty everyday sentences"
 
 INTRO = f"""# Results
 
@@ -43,6 +49,32 @@ def main() -> None:
         )
     PAGE.write_text("\n".join(sections), encoding="utf-8")
     print(PAGE)
+    shipped = load_task("translate").shipped
+    assert shipped is not None
+    write_twenty(shipped)
+
+
+def write_twenty(checkpoint: Path) -> None:
+    """Puts what a translator makes of the twenty sentences at the end of its card."""
+    translator = Translator.load(checkpoint)
+    sentences = SENTENCES.read_text("utf-8").splitlines()
+    found = [translator.translate(sentences, to=to) for to in translator.languages]
+    rows = [("English", *translator.languages), ("---",) * (len(found) + 1)]
+    rows += [
+        (sentence, *(t.text + " ⚠" * t.doubtful for t in each))
+        for sentence, *each in zip(sentences, *found, strict=True)
+    ]
+    card = checkpoint / "README.md"
+    text = card.read_text("utf-8").partition(TWENTY)[0].rstrip()
+    lines = [
+        text,
+        f"\n{TWENTY}\n",
+        "Chosen before it was trained; ⚠ where it says itself that it is out of its depth. Written",
+        "by `scripts/results`.\n",
+        *("| " + " | ".join(row) + " |" for row in rows),
+    ]
+    card.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(card)
 
 
 def table(report: dict[str, dict[str, Any]]) -> str:

@@ -1,7 +1,10 @@
 """The page of results: what it makes of the reports of evaluations."""
 
+import shutil
 import sys
 from pathlib import Path
+
+from attention_core.translation.predictor import Translator
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from scripts import results
@@ -51,9 +54,26 @@ def test_the_page_is_of_the_models_that_ship(tmp_path, monkeypatch):
     tasks = {name: Shipping(name) for name in ("caption", "translate")}
     monkeypatch.setattr(results, "load_task", tasks.__getitem__)
     monkeypatch.setattr(results, "PAGE", tmp_path / "results.md")
+    monkeypatch.setattr(results, "write_twenty", lambda checkpoint: None)
     results.main()
     page = (tmp_path / "results.md").read_text("utf-8")
     assert page.startswith("# Results\n") and "[the benchmark](multi30k.md)" in page
     for title in ("Caption", "Translate"):
         section = page.partition(f"## {title}\n\nPreset `")[2]
         assert "beam 5" in section and results.table(REPORT) in section
+
+
+def test_the_card_ends_with_the_twenty_sentences(trained, tmp_path, monkeypatch):
+    checkpoint = shutil.copytree(trained("translate") / "best", tmp_path / "model")
+    sentences = tmp_path / "sentences.txt"
+    sentences.write_text("3 dogs play.\nA cat.\n", "utf-8")
+    monkeypatch.setattr(results, "SENTENCES", sentences)
+    results.write_twenty(checkpoint)
+    results.write_twenty(checkpoint)  # again, which is not once more
+    card = (checkpoint / "README.md").read_text("utf-8")
+    assert card.count(results.TWENTY) == 1 and card.startswith("# English into")
+    translator = Translator.load(checkpoint)
+    assert card.splitlines()[-4].split(" | ")[1:] == [*translator.languages[:-1], "zh |"]
+    for to in translator.languages:
+        for found in translator.translate(["3 dogs play.", "A cat."], to=to):
+            assert found.text + " ⚠" * found.doubtful in card
