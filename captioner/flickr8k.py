@@ -3,6 +3,9 @@
 English captions: Hodosh, Young and Hockenmaier (2013). Chinese: Flickr8k-CN, Li et al. (2016).
 German: the independent descriptions of Multi30k, Elliott et al. (2016).
 
+Human translations of the English test captions into Chinese: also Li et al. (2016), in the folder
+`flickr8kcn` beside this one.
+
 The folder holds `captions.{en,zh,de}.tsv.gz` (picture, split, index, text) and the pictures in
 tar shards `images-{train-0,train-1,val,test,extra}.tar`.
 """
@@ -66,6 +69,27 @@ def captions(root: Path, language: str) -> list[Caption]:
         return [Caption(image, split, int(index), text) for image, split, index, text in rows]
     except (OSError, EOFError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}): fetch it again.") from None
+
+
+def human_translated(root: Path) -> Captions:
+    """The Chinese of the test pictures' English captions, by human translators.
+
+    ``root`` is the folder of Flickr8k-CN. Empty where its file isn't there.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = Path(root) / "flickr8kzhmtest.captions.txt.gz"
+    if not path.exists():
+        return {}
+    found: Captions = {}
+    try:
+        for line in gzip.decompress(path.read_bytes()).decode().splitlines():
+            key, text = line.split(" ", 1)
+            found.setdefault(PurePath(key.partition("#")[0]).stem, []).append(text)
+    except (OSError, EOFError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}): fetch it again.") from None
+    return found
 
 
 def pictures(root: Path, splits: Sequence[str]) -> dict[str, Picture]:

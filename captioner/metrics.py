@@ -5,10 +5,13 @@ BLEU (Papineni et al. 2002), METEOR (Denkowski and Lavie 2014), ROUGE-L (Lin 200
 (Vedantam et al. 2015), over tokens of Stanford's PTBTokenizer without punctuation. All in points,
 that is times 100. The tokenizer and METEOR are Java programs that pycocoevalcap brings along.
 
-Chinese is measured by character, without its punctuation; METEOR's synonyms are English alone.
+Chinese is measured by character, or by the words of jieba, and without its punctuation; METEOR's
+synonyms are English alone. SPICE (Anderson et al. 2016) isn't among them: it needs Stanford's
+CoreNLP models, 300 MB that pycocoevalcap downloads as it is asked, and a graph of English alone.
 """
 
 import functools
+import logging
 import re
 import shutil
 import subprocess
@@ -26,7 +29,11 @@ Tokens = dict[str, list[str]]  # by picture: texts whose tokens stand between si
 
 
 def coco_metrics(
-    references: References, hypotheses: Hypotheses, java: bool | None = None
+    references: References,
+    hypotheses: Hypotheses,
+    java: bool | None = None,
+    *,
+    words: bool = False,
 ) -> dict[str, float]:
     """BLEU-1 to BLEU-4, METEOR, ROUGE_L and CIDEr of one caption a picture, in points.
 
@@ -39,20 +46,23 @@ def coco_metrics(
         references: the captions people wrote, by picture.
         hypotheses: the caption to be measured, for the same pictures.
         java: whether to use Java; None uses it where it is installed.
+        words: Chinese by the words of jieba rather than by character.
 
     Raises:
         UserError: the two don't have the same pictures, there are none, a picture has no
             reference, or Java is asked for and isn't installed.
     """
     _check(references, hypotheses)
+    split = segmented if words else spaced
     installed = shutil.which("java") is not None
     if java and not installed:
         raise UserError("Java isn't installed: install a runtime (java), or measure without it.")
     if java is False or not installed:
         if java is None:
             _warn_without_java()
-        return {**_measure(references, hypotheses, approximate_ptb), "approximate": 1.0}
-    return _measure(references, hypotheses, ptb, meteor=True)
+        measured = _measure(references, hypotheses, approximate_ptb, split)
+        return {**measured, "approximate": 1.0}
+    return _measure(references, hypotheses, ptb, split, meteor=True)
 
 
 def quick_metrics(references: References, hypotheses: Hypotheses) -> dict[str, float]:
@@ -62,7 +72,7 @@ def quick_metrics(references: References, hypotheses: Hypotheses) -> dict[str, f
         UserError: as for `coco_metrics`.
     """
     _check(references, hypotheses)
-    scores = _ngram_scores(*_tokenized(references, hypotheses, approximate_ptb))
+    scores = _ngram_scores(*_tokenized(references, hypotheses, approximate_ptb, spaced))
     return {name: scores[name] for name in ("BLEU-4", "CIDEr")}
 
 
@@ -90,11 +100,16 @@ def _warn_without_java() -> None:
 
 
 def _measure(
-    references: References, hypotheses: Hypotheses, tokenizer: Tokenizer, *, meteor: bool = False
+    references: References,
+    hypotheses: Hypotheses,
+    tokenizer: Tokenizer,
+    split: Callable[[str], str],
+    *,
+    meteor: bool = False,
 ) -> dict[str, float]:
     from pycocoevalcap.rouge.rouge import Rouge
 
-    expected, given = _tokenized(references, hypotheses, tokenizer)
+    expected, given = _tokenized(references, hypotheses, tokenizer, split)
     scores = _ngram_scores(expected, given)
     cider = scores.pop("CIDEr")
     if meteor:
@@ -124,11 +139,14 @@ def _meteor() -> Iterator[Any]:
 
 
 def _tokenized(
-    references: References, hypotheses: Hypotheses, tokenizer: Tokenizer
+    references: References,
+    hypotheses: Hypotheses,
+    tokenizer: Tokenizer,
+    split: Callable[[str], str],
 ) -> tuple[Tokens, Tokens]:
     """References and hypotheses in tokens, every picture in the same order in both."""
     texts = [text for id in references for text in (*references[id], hypotheses[id])]
-    lines = iter(tokenizer([spaced(text) for text in texts]))
+    lines = iter(tokenizer([split(text) for text in texts]))
     expected: Tokens = {}
     given: Tokens = {}
     for id in references:
@@ -138,10 +156,33 @@ def _tokenized(
 
 
 def spaced(text: str) -> str:
-    """One line with single spaces, every Chinese character a word."""
-    text = re.sub("[\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]", " ", text)
-    text = re.sub("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])", r" \1 ", text)
-    return " ".join(text.split())
+    """One line with single spaces, every Chinese character a word.
+
+    >>> spaced("一只狗，in 2 T-shirts")
+    '一 只 狗 in 2 T-shirts'
+    """
+    return " ".join(_CHARACTER.sub(r" \1 ", _PUNCTUATION.sub(" ", text)).split())
+
+
+def segmented(text: str) -> str:
+    """One line with single spaces between the words, in Chinese those of jieba.
+
+    Raises:
+        UserError: jieba isn't installed.
+
+    >>> segmented("一个女人躺在海水里。")
+    '一个 女人 躺 在 海水 里'
+    """
+    try:
+        import jieba
+    except ModuleNotFoundError:
+        raise UserError("Chinese words need jieba: pip install jieba") from None
+    jieba.setLogLevel(logging.ERROR)
+    return " ".join(" ".join(jieba.cut(_PUNCTUATION.sub(" ", text))).split())
+
+
+_PUNCTUATION = re.compile("[\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]")
+_CHARACTER = re.compile("([\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")
 
 
 def ptb(lines: list[str]) -> list[str]:

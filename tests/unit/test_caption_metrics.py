@@ -10,6 +10,7 @@ import pytest
 
 from attention_core.errors import UserError
 from captioner import metrics
+from captioner.evaluation import richness
 from captioner.metrics import approximate_ptb, coco_metrics, ptb, quick_metrics
 
 java = pytest.mark.skipif(shutil.which("java") is None, reason="no Java")
@@ -141,3 +142,26 @@ def test_sides_that_do_not_match(
         coco_metrics(references, hypotheses)
     with pytest.raises(UserError, match=problem):
         quick_metrics(references, hypotheses)
+
+
+def test_chinese_by_word() -> None:
+    references, hypotheses = {"x": ["一个女人躺在海水里。"]}, {"x": "一个男人躺在海水里"}
+    by_word = coco_metrics(references, hypotheses, java=False, words=True)
+    assert by_word["BLEU-1"] == pytest.approx(100 * 5 / 6)  # 一个 女人 躺 在 海水 里
+    by_character = coco_metrics(references, hypotheses, java=False)
+    assert by_character["BLEU-1"] == pytest.approx(100 * 8 / 9)
+
+
+def test_how_rich_captions_are() -> None:
+    found = richness(["A man and a man.", "The the dog .", "A dog runs."])
+    assert found == pytest.approx(
+        {
+            "length": 11 / 3,  # full stops are no words
+            "repetition": 200 / 3,
+            "distinct-1": 100 * 6 / 11,
+            "distinct-2": 100 * 7 / 8,
+            "vocabulary": 6,
+        }
+    )
+    assert richness(["一个女人", "女人"], words=True)["vocabulary"] == 2
+    assert richness(["一个女人", "女人"])["vocabulary"] == 4

@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from attention_core.errors import UserError
-from captioner.corpus import normalise
-from captioner.flickr8k import Caption, captions, pictures, read
+from captioner.corpus import Corpus, normalise
+from captioner.evaluation import compared_with
+from captioner.flickr8k import Caption, captions, human_translated, pictures, read
 
 SHARDS = {
     "images-train-0.tar": {"b_1": "red", "a_2": "green"},
@@ -102,3 +103,28 @@ def test_what_is_damaged_is_named(root: Path) -> None:
 )
 def test_normalised_text(language: str, text: str, expected: str) -> None:
     assert normalise(text, language) == expected
+
+
+def test_chinese_is_compared_with_people_s_translations_too(root: Path, tmp_path: Path) -> None:
+    place = tmp_path / "flickr8kcn"
+    assert human_translated(place) == {}
+    place.mkdir()
+    lines = ["d_4.jpg#zhm#0 一只 狗", "d_4.jpg#zhm#1 狗"]
+    file = place / "flickr8kzhmtest.captions.txt.gz"
+    file.write_bytes(gzip.compress("\n".join(lines).encode()))
+    corpus = Corpus("flickr8k", {}, {("test", "zh"): {"d_4": ["两只狗"]}})
+    found = compared_with(corpus, "test", "zh", tmp_path)
+    assert {name: (test.references["d_4"], test.words) for name, test in found.items()} == {
+        "flickr8k test zh": (["两只狗"], False),
+        "flickr8k test zh, by word": (["两只狗"], True),
+        "flickr8k test zh, translated by people": (["一只 狗", "狗"], False),
+        "flickr8k test zh, translated by people, by word": (["一只 狗", "狗"], True),
+    }
+    own = Corpus("mine", {}, corpus.captions)
+    assert list(compared_with(own, "test", "zh", tmp_path)) == [
+        "mine test zh",
+        "mine test zh, by word",
+    ]
+    file.write_bytes(b"no archive")
+    with pytest.raises(UserError, match="is damaged"):
+        human_translated(place)
