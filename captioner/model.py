@@ -18,6 +18,7 @@ class EncoderConfig:
     backbone: str = "efficientnet-lite2"
     size: int = field(default=224, metadata={"min": 32})
     weights: str | None = None
+    levels: int = field(default=1, metadata={"min": 1, "max": 2})  # of the network's maps, the last
     fine_tune: bool = False
     learning_rate: float = field(default=1e-5, metadata={"min": 0.0})  # its own, when fine-tuned
 

@@ -72,15 +72,16 @@ class Captioner:
         tokenizer = Tokenizer.load(saved.path / "tokenizer.model")
         try:
             recipe = from_dict(CaptionRecipe, saved.config)
+            seen = recipe.encoder
             backbone = load_backbone(
-                recipe.encoder.backbone, size=recipe.encoder.size, weights=RANDOM
+                seen.backbone, size=seen.size, weights=RANDOM, levels=seen.levels
             )
             model = build_model(recipe.model, tokenizer.size, backbone)
         except (ValueError, RuntimeError) as error:  # sizes that no model can have, or no memory
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         pieces = read_pieces(saved, tokenizer) if (saved.path / PIECES).exists() else None
-        return cls(model.eval(), tokenizer, recipe.search, recipe.encoder.size, pieces)
+        return cls(model.eval(), tokenizer, recipe.search, seen.size, pieces)
 
     @classmethod
     def from_pretrained(cls, path_or_repo: str | Path) -> Captioner:

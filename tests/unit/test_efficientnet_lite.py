@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from attention_core.errors import UserError
+from captioner.backbones import load_backbone
 from captioner.efficientnet_lite import (
     CHANNELS,
     VARIANTS,
@@ -39,6 +40,38 @@ def test_map_is_a_32nd_of_the_picture_rounded_up(side: int, cells: int) -> None:
         assert features.shape == (2, CHANNELS, cells, 2)
         assert features.min() >= 0 and features.max() <= 6
         assert model.classify(features).shape == (2, 1000)
+
+
+@pytest.mark.parametrize("side", [64, 65, 80])
+def test_two_levels_are_the_last_map_and_the_finer_one_cell_by_cell(side: int) -> None:
+    torch.manual_seed(1)
+    one = EfficientNetLite("efficientnet-lite0").eval()
+    two = EfficientNetLite("efficientnet-lite0", levels=2).eval()
+    two.load_state_dict(one.state_dict())
+    seen = []
+    two.blocks[10].register_forward_hook(lambda *given: seen.append(given[-1]))  # of stage 5
+    images = torch.randn(2, 3, side, side)
+    with torch.inference_mode():
+        last, both = one(images), two(images)
+        assert torch.equal(two.classify(both), one.classify(last))
+    (finer,) = seen
+    assert finer.shape == (2, 112, -(-side // 16), -(-side // 16))
+    assert both.shape == (2, two.channels, *last.shape[2:])
+    assert torch.equal(both[:, :CHANNELS], last)
+    cells = both[:, CHANNELS:].unflatten(1, (112, 2, 2))
+    for row, column in ((0, 0), (1, 0), (0, 1)):
+        found = cells[:, :, row, column, 0, 1]
+        expected = finer[:, :, row, 2 + column] if 2 + column < finer.size(3) else 0 * found
+        assert torch.equal(found, expected)
+
+
+def test_more_levels_than_there_are() -> None:
+    with pytest.raises(UserError, match="has 1 or 2 levels, not 3"):
+        EfficientNetLite("efficientnet-lite0", levels=3)
+    with pytest.raises(UserError, match="squeezenet1_1 has one level"):
+        load_backbone("squeezenet1_1", size=64, weights="random", levels=2)
+    names = {load_backbone("efficientnet-lite0", size=64, levels=n).name for n in (1, 2)}
+    assert len(names) == 2  # and so each has a cache of features of its own
 
 
 @pytest.mark.parametrize(
