@@ -1,9 +1,10 @@
-"""The command line: the verbs, and one command for each installed task."""
+"""The command line: the core's verbs, and the commands of each installed task."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,30 +25,34 @@ class Commands(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *installed_tasks()]
+        verbs = [name for task in load_tasks() for name in task.verbs()]
+        return [*super().list_commands(ctx), *installed_tasks(), *verbs]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        command = super().get_command(ctx, name)
-        if command is None and name in installed_tasks():
+        if command := super().get_command(ctx, name):
+            return command
+        if name in installed_tasks():
             return load_task(name).command()
-        return command
+        return next((task.verbs()[name] for task in load_tasks() if name in task.verbs()), None)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
-        known = self.list_commands(ctx)
-        if name not in known and not name.startswith("-"):
-            raise UserError(f"unknown command {name!r}.{nearest(name, known)}")
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            raise UserError(f"unknown command {name!r}.{nearest(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        tasks = [(task.name, task.summary) for task in load_tasks()]
-        verbs = [(name, verb.get_short_help_str(80)) for name, verb in self.commands.items()]
-        for title, rows in (("Tasks", tasks), ("Commands", sorted(verbs))):
-            if rows:
+        rows = [
+            row
+            for task in load_tasks()
+            for row in [(task.name, task.summary), *_rows(task.verbs())]
+        ]
+        for title, listed in (("Tasks", rows), ("Commands", sorted(_rows(self.commands)))):
+            if listed:
                 with formatter.section(title):
-                    formatter.write_dl(rows)
+                    formatter.write_dl(listed)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
@@ -62,15 +67,30 @@ class Commands(click.Group):
         sys.exit(1)
 
 
+def _rows(verbs: Mapping[str, click.Command]) -> list[tuple[str, str]]:
+    return [(name, verb.get_short_help_str(120)) for name, verb in verbs.items()]
+
+
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="attention-core")
 def main() -> None:
     """Attention over recurrent decoders: captions for pictures, translations for text.
 
     \b
+    Examples:
       attention-core caption photo.jpg
       attention-core translate "A dog runs on the beach." --to de
       attention-core demo
+
+    COMMAND --help says what a command does, with examples. Results go to standard output, anything
+    else to stderr.
+
+    \b
+    Exit status:
+      0    done
+      1    bad input, or what could not be read or written: a line on stderr tells
+      2    options that are wrong or don't go together
+      130  interrupted
     """
 
 
@@ -81,6 +101,7 @@ def train(recipe: Path, overrides: tuple[str, ...]) -> None:
     """Train the model of a RECIPE.toml; run again after an interruption, it goes on.
 
     \b
+    Examples:
       attention-core train recipe.toml --set training.learning_rate=0.0005 --set seed=2
       torchrun --nproc-per-node 2 -m attention_core.cli train recipe.toml
     """
@@ -119,6 +140,7 @@ def evaluate(checkpoint: str, split: str, data: Path, beam: int | None, as_json:
     """Score a CHECKPOINT: a folder, or a task's name for the model that it ships.
 
     \b
+    Examples:
       attention-core evaluate runs/mine/best --split val
       attention-core evaluate caption
     """
@@ -147,6 +169,7 @@ def average(checkpoints: tuple[Path, ...], out: Path) -> None:
     """Average the weights of several CHECKPOINTS of one model into a new one.
 
     \b
+    Examples:
       attention-core average runs/a/best runs/b/best --out runs/mean
     """
     from attention_core.checkpoint import average as mean
@@ -171,6 +194,7 @@ def export(checkpoint: str, form: str, out: Path | None, int8: bool) -> None:
     """Write a CHECKPOINT as a folder that runs without torch, by attention_core.runtime.
 
     \b
+    Examples:
       attention-core export translate --to onnx
       attention-core export runs/mine/best --to onnx --int8 --out mine-int8
       python -m attention_core.runtime everyday-onnx "A dog runs." --to de
@@ -192,6 +216,7 @@ def push(checkpoint: str, repo: str, private: bool) -> None:
     """Upload a CHECKPOINT to the repository REPO (owner/name) of the Hugging Face hub.
 
     \b
+    Examples:
       hf auth login
       attention-core push runs/mine/best ada/captions
     """
@@ -212,6 +237,7 @@ def pull(repo: str, out: Path | None) -> None:
     """Download the checkpoint of the repository REPO (owner/name) of the Hugging Face hub.
 
     \b
+    Examples:
       attention-core pull ada/captions
       attention-core caption photo.jpg --checkpoint ./captions
     """
@@ -238,6 +264,7 @@ def demo(**serving: Any) -> None:
     """Serve the demo, a page with a tab for each task, to this machine alone.
 
     \b
+    Examples:
       attention-core demo
       attention-core demo --host 0.0.0.0 --auth ada:lovelace --max-size 5mb
       attention-core demo --mcp
@@ -248,8 +275,32 @@ def demo(**serving: Any) -> None:
 
 
 @main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what completes commands, options and files in a SHELL; bash from 4.4 on.
+
+    \b
+    Examples:
+      attention-core completion bash >> ~/.bashrc
+      attention-core completion zsh >> ~/.zshrc
+      attention-core completion fish > ~/.config/fish/completions/attention-core.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(main, {}, "attention-core", "_ATTENTION_CORE_COMPLETE").source())
+
+
+@main.command()
 def tasks() -> None:
-    """List the installed tasks."""
+    """List the installed tasks: name, distribution and summary, between tabs.
+
+    \b
+    Examples:
+      attention-core tasks
+      attention-core tasks | cut -f 1
+    """
     entries = installed_tasks()
     for task in load_tasks():
         package = entries[task.name].dist

@@ -92,6 +92,10 @@ class Task(ABC):
     def command(self) -> click.Command:
         """The command ``attention-core NAME``."""
 
+    def verbs(self) -> Mapping[str, click.Command]:
+        """Further commands ``attention-core VERB``, by name, after the core's and the tasks'."""
+        return {}
+
     @abstractmethod
     def tab(self) -> None:
         """Draw the task's tab of the demo, inside an open ``gradio.Tab``."""

@@ -46,6 +46,11 @@ class CaptionTask(Task):
 
         return caption
 
+    def verbs(self) -> dict[str, click.Command]:
+        from captioner.alt_command import alt
+
+        return {"alt": alt}
+
     def tab(self) -> None:
         from captioner.tab import tab
 

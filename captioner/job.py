@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -143,7 +144,7 @@ class Job:
     def report(self, error: UserError) -> None:
         """Tells a problem, and counts it."""
         self.failed += 1
-        click.echo(f"error: {error}", err=True)
+        print(f"error: {error}", file=sys.stderr)  # above the bar, where there is one
 
     def summary(self) -> str:
         """What was done, in one line."""

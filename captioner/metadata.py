@@ -30,6 +30,7 @@ IPTC = "Iptc.Application2.Caption"  # IIM 2:120
 CHARSET = "Iptc.Envelope.CharacterSet"  # IIM 1:90
 UTF8 = "\x1b%G"
 US = "attention-core"
+ANY = "latin-1"  # reads fields in whatever encoding: only whether they say something matters
 
 pyexiv2.set_log_level(
     4
@@ -58,7 +59,7 @@ class Metadata:
         try:
             with _opened(path) as image:
                 return not all(_there(image))
-        except RuntimeError:
+        except (RuntimeError, ValueError):
             return True
 
     def write(self, result: Result) -> None:
@@ -76,7 +77,7 @@ class Metadata:
                 if self.overwrite or not description:
                     self._describe(image, result.caption.text)
                 content = image.get_bytes()
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise UserError(f"{path} can't carry a caption: {error}") from None
         write_whole(self._target(path), content, like=path)
 
@@ -88,7 +89,7 @@ class Metadata:
         access = image.get_access_mode()
         if "write" in (access["exif"] or ""):
             image.modify_exif({EXIF: text})
-        if "write" in (access["iptc"] or "") and _in_utf8(image.read_iptc()):
+        if "write" in (access["iptc"] or "") and _in_utf8(image.read_iptc(ANY)):
             image.modify_iptc({CHARSET: UTF8, IPTC: text})
 
     def _languages(self, text: str) -> dict[str, str]:
@@ -107,8 +108,8 @@ def _opened(path: Path) -> Any:
 
 def _there(image: Any) -> tuple[bool, bool]:
     """Whether a picture has an alt text, and a description in any of its places."""
-    xmp = image.read_xmp()
-    described = xmp.get(DESCRIPTION), image.read_exif().get(EXIF), image.read_iptc().get(IPTC)
+    xmp, exif, iptc = (read(ANY) for read in (image.read_xmp, image.read_exif, image.read_iptc))
+    described = xmp.get(DESCRIPTION), exif.get(EXIF), iptc.get(IPTC)
     return _says(xmp.get(ALT_TEXT)), any(map(_says, described))
 
 

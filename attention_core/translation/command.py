@@ -53,6 +53,7 @@ def translate(
     """Translate English TEXT, or each line of standard input.
 
     \b
+    Examples:
       attention-core translate "A dog runs on the beach." --to de
       attention-core translate "Hello." --to zh --json --alignment hello.png
       attention-core translate "Hello." --to fr --alignment hello.svg --arcs

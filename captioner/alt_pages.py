@@ -1,0 +1,109 @@
+"""HTML pages whose pictures get alt texts, and what is told of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from attention_core.errors import UserError
+from captioner.alt import Page, find_gaps, local_path
+from captioner.collection import COPY, files_below
+from captioner.files import write_whole
+from captioner.predictor import Captioner
+from captioner.stream import Asked, Result, caption_all
+
+SUFFIXES = {".html", ".htm"}
+
+
+def find_pages(places: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    """The pages among files and below folders, each with the root of its site."""
+    for place in places:
+        if os.path.isdir(place):
+            for page in files_below(place, SUFFIXES, recursive=True):
+                yield page, place
+        else:
+            yield place, Path()
+
+
+class Filler:
+    """Fills pages, and captions each picture once for all of them.
+
+    Without a language, each page's alt texts are in its own where the captioner has that, else in
+    the captioner's first.
+    """
+
+    def __init__(self, captioner: Captioner, language: str | None = None) -> None:
+        self.captioner = captioner
+        self.language = language
+        self.known: dict[tuple[Path, str], Result] = {}
+
+    def fill_file(self, page: Path, root: Path, *, in_place: bool) -> dict[str, Any]:
+        """Fills a page or a copy of it; what ``fill`` tells, and the file that was ``written``.
+
+        Raises UserError where there is no such page.
+        """
+        try:
+            content = page.read_bytes()
+        except OSError as error:
+            raise UserError(f"can't read {page} ({error.strerror})") from None
+        filled, report = self.fill(content, page, root)
+        if report["filled"]:
+            target = page if in_place else page.with_suffix(f"{COPY}{page.suffix}")
+            write_whole(target, filled, like=page)
+            report["written"] = click.format_filename(target)
+        return report
+
+    def fill(self, content: bytes, page: Path, root: Path) -> tuple[bytes, dict[str, Any]]:
+        """The page with alt texts, and what became of its pictures without one."""
+        document = Page(content)
+        found = find_gaps(document.text)
+        report: dict[str, Any] = {
+            "page": click.format_filename(page),
+            "written": None,
+            "left": found.left,
+            "filled": [],
+            "elsewhere": [],
+            "failed": [],
+        }
+        local = []
+        for gap in found.gaps:
+            path = local_path(gap.source, found.base, page, root)
+            if path is None:
+                report["elsewhere"].append({"line": gap.line, "src": gap.source})
+            else:
+                local.append((gap, path, self._language(gap.language or found.language)))
+        self._caption((path, language) for _, path, language in local)
+        alts = {}
+        for gap, path, language in local:
+            result = self.known[path, language]
+            told = {"line": gap.line, "src": gap.source}
+            if result.caption is None:
+                report["failed"].append({**told, "problem": result.problem})
+                continue
+            report["filled"].append({**told, "alt": result.caption.text, "lang": language})
+            foreign = found.language and not gap.language and _main(found.language) != language
+            alts[gap.start] = result.caption.text, language if foreign else None
+        return document.filled(alts), report
+
+    def _language(self, declared: str | None) -> str:
+        languages = self.captioner.languages
+        own = _main(declared or "")
+        return self.language or (own if own in languages else languages[0])
+
+    def _caption(self, wanted: Iterable[tuple[Path, str]]) -> None:
+        by_language: dict[str, dict[Path, None]] = {}
+        for path, language in wanted:
+            if (path, language) not in self.known:
+                by_language.setdefault(language, {})[path] = None
+        for language, paths in by_language.items():
+            for result in caption_all(self.captioner, paths, Asked(language)):
+                self.known[result.path, language] = result
+
+
+def _main(tag: str) -> str:
+    """The language of a language tag: zh of zh-Hans-CN."""
+    return tag.partition("-")[0].lower()
