@@ -13,7 +13,7 @@ from PIL import Image
 
 from attention_core.search import Hypothesis, sample, watched
 from attention_core.training import SearchConfig
-from captioner.caption import Caption, told
+from captioner.caption import Caption
 from captioner.predictor import Captioner
 
 
@@ -50,8 +50,7 @@ def live(
     def work() -> None:
         try:
             found = _search(captioner, picture, language, choices, seen)
-            sentinel = captioner.model.decoder.sentinel is not None
-            told_so_far.put(told(found, captioner.tokenizer, language, sentinel=sentinel))
+            told_so_far.put(captioner.told(found, language))
         except Exception as error:  # of this thread, raised in the one that reads
             told_so_far.put(error)
 

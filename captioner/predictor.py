@@ -18,7 +18,7 @@ from attention_core.models import Seq2Seq
 from attention_core.parts.types import DecoderState, Memory
 from attention_core.pieces import PIECES, read_pieces
 from attention_core.recipe import from_dict
-from attention_core.search import Step, restricted
+from attention_core.search import Hypothesis, Step, restricted
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig
 from captioner.backbones import RANDOM, load_backbone
@@ -131,23 +131,31 @@ class Captioner:
         self, source: Tensor, *, language: str, beam: int | None = None, nbest: int = 1
     ) -> list[Caption]:
         """As ``caption``, of pictures as tensors (B, 3, H, W) or of their features (B, S, F)."""
+        width = max(beam or self.search.beam, nbest)
+        ranked = self.hypotheses(source, language=language, width=width)
+        return [self.told(each[:nbest], language) for each in ranked]
+
+    def hypotheses(self, source: Tensor, *, language: str, width: int) -> list[list[Hypothesis]]:
+        """What beam search finds for each source, best first."""
         begin = self.tokenizer.begin(language)
-        sentinel = self.model.decoder.sentinel is not None
-        found: list[Caption] = []
+        found: list[list[Hypothesis]] = []
         for chunk in source.split(4 * BATCH):
             with torch.inference_mode():
                 memory, state = self.model.remember(chunk)
-                hypotheses = self.search.run(
+                found += self.search.run(
                     self.step(language),
                     memory,
                     state,
                     begin=torch.full((len(chunk),), begin),
                     end=self.tokenizer.eos,
-                    width=max(beam or self.search.beam, nbest),
+                    width=width,
                 )
-            for ranked in hypotheses:
-                found.append(told(ranked[:nbest], self.tokenizer, language, sentinel=sentinel))
         return found
+
+    def told(self, ranked: Sequence[Hypothesis], language: str) -> Caption:
+        """The caption that the best hypothesis spells, with the others as alternatives."""
+        sentinel = self.model.decoder.sentinel is not None
+        return told(ranked, self.tokenizer, language, sentinel=sentinel)
 
 
 _load = cache(Captioner.load)

@@ -3,13 +3,13 @@
 import csv
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any
 
 from attention_core.translation import corpora
 from attention_core.translation.lc_tok import lc_tok_signature
 from scripts.comparison.scoring import Difference, Score
 from scripts.comparison.systems import BASELINES, SYSTEMS
+from scripts.tables import spread, table
 
 PAGE = Path("docs/multi30k.md")
 NAMES = {"de": "German", "fr": "French", "cs": "Czech"}
@@ -50,11 +50,11 @@ def write(found: Sequence[Score], runs: Mapping[tuple[str, int], dict[str, Any]]
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(found, runs), "utf-8")
     with PAGE.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow([*Score._fields[:-2], *Difference._fields])
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow([*Score._fields[:-2], *Difference._fields])
         for score in found:
             gains = [f"{x:.3f}" for x in score.difference] if score.difference else [""] * 4
-            table.writerow([*score[:-2], *gains])
+            lines.writerow([*score[:-2], *gains])
     print(PAGE)
 
 
@@ -96,8 +96,8 @@ def _scores(found: Sequence[Score], language: str, part: str) -> str:
                 lambda score: score.bleu,
                 lambda score: score.chrf,
             ]
-            rows.append([f"`{name}`", *(_spread([column(s) for s in own]) for column in columns)])
-    return _table(["", "lc-tok BLEU", "BLEU", "chrF2"], rows) if rows else ""
+            rows.append([f"`{name}`", *(spread([column(s) for s in own]) for column in columns)])
+    return table(["", "lc-tok BLEU", "BLEU", "chrF2"], rows) if rows else ""
 
 
 def _gains(found: Sequence[Score]) -> str:
@@ -109,9 +109,9 @@ def _gains(found: Sequence[Score]) -> str:
         for seed in seeds:
             rows.append([f"`{name}`", str(seed), *(_gain(own[seed, part]) for part in parts)])
         if len(seeds) > 1:
-            means = [_spread([own[seed, part].gain for seed in seeds], "+") for part in parts]
+            means = [spread([own[seed, part].gain for seed in seeds], "+") for part in parts]
             rows.append([f"`{name}`", "mean", *(cell.partition(" (")[0] for cell in means)])
-    return _table(["", "seed", *(f"`{part}`" for part in parts)], rows) if rows else ""
+    return table(["", "seed", *(f"`{part}`" for part in parts)], rows) if rows else ""
 
 
 def _runs(runs: Mapping[tuple[str, int], dict[str, Any]]) -> str:
@@ -127,22 +127,9 @@ def _runs(runs: Mapping[tuple[str, int], dict[str, Any]]) -> str:
             [f"`{name}`", SYSTEMS[name].note, str(seed), parameters, hours, "; ".join(search)]
         )
     header = ["", "what it is", "seed", "parameters", "training", "search, chosen on `val`"]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _gain(difference: Difference) -> str:
     gain, low, high, p = difference
     return f"{gain:+.2f} [{low:+.2f}, {high:+.2f}], p {p:.3f}"
-
-
-def _spread(values: Sequence[float], sign: str = "") -> str:
-    """Mean ± standard deviation (each); of one value the value."""
-    if len(values) == 1:
-        return f"{values[0]:{sign}.2f}"
-    each = ", ".join(f"{value:{sign}.2f}" for value in values)
-    return f"{mean(values):{sign}.2f} ± {stdev(values):.2f} ({each})"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)

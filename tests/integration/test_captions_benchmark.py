@@ -1,0 +1,121 @@
+"""The benchmark of Flickr8k, in miniature: what it trains, keeps, compares and writes."""
+
+import csv
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+from captioner.predictor import Captioner
+from scripts.captioning import __main__ as command
+from scripts.captioning import decoding
+from scripts.captioning.systems import SYSTEMS, recipe_of
+
+SMALL = [
+    "data.vocabulary=330",
+    "encoder.backbone=squeezenet1_1",
+    "encoder.weights=random",
+    "encoder.size=64",
+    "model.embedding=16",
+    "model.hidden=16",
+    "model.values=16",
+    "model.attention=8",
+    "training.epochs=2",
+    "training.batch_tokens=200",
+    "training.warmup=1",
+    "search.max_length=12",
+]
+
+
+@pytest.fixture(scope="module")
+def benchmark(data, tmp_path_factory):
+    """benchmark(*arguments): the command, in a folder of its own."""
+    place = tmp_path_factory.mktemp("benchmark")
+
+    def run(*arguments: str):
+        changes = [part for setting in SMALL for part in ("--set", setting)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PATH", "")  # without Java, which is slow to start
+            patch.chdir(place)
+            return CliRunner().invoke(
+                command.main, ["--data", str(data), *changes, *arguments], catch_exceptions=False
+            )
+
+    run.place = place
+    return run
+
+
+@pytest.fixture(scope="module")
+def done(benchmark):
+    """The folder after a system of two seeds, and one that goes on from it."""
+    result = benchmark("--system", "spatial", "--seed", "1", "--seed", "2")
+    assert result.exit_code == 0, result.output
+    result = benchmark("--system", "spatial-reward", "--seed", "1")
+    assert result.exit_code == 0, result.output
+    return benchmark.place
+
+
+def test_every_run_is_scored_and_told_of(done):
+    with (done / "docs" / "captions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["system"], row["seed"], row["test"], row["origin"]) for row in rows} == {
+        (name, seed, "flickr8k test en", "own")
+        for name, seed in (("spatial", "1"), ("spatial", "2"), ("spatial-reward", "1"))
+    }
+    assert {"BLEU-4", "ROUGE_L", "CIDEr", "length", "repetition"} <= {r["figure"] for r in rows}
+    page = (done / "docs" / "captions.md").read_text("utf-8")
+    line = next(line for line in page.splitlines() if line.startswith("| `spatial` |"))
+    assert line.count("±") == 6  # all but METEOR, which is Java's
+    assert "| Show and Tell, best public re-run |" in page and "Richness" in page
+
+
+def test_the_search_is_that_of_the_best_cider_on_val(done, data):
+    run = done / "runs" / "captions" / "spatial-1"
+    told = json.loads((run / "outputs" / "told.json").read_text())["search"]["en"]
+    captioner = Captioner.load(run / "best")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(done)
+        recipe = recipe_of("spatial", 1, (f"data.root={data}", *SMALL))
+        pictures = decoding.Pictures(captioner, recipe)
+    val = pictures.corpus.of("val", "en")
+    scores = {}
+    for beam in decoding.BEAMS:
+        for penalty in decoding.LENGTH_PENALTIES:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(decoding, "BEAMS", (beam,))
+                patch.setattr(decoding, "LENGTH_PENALTIES", (penalty,))
+                scores[beam, penalty] = decoding.choose(pictures, val, "en")["CIDEr"]
+            assert captioner.search.beam == beam
+            assert captioner.search.length_penalty == penalty
+    assert told["CIDEr"] == max(scores.values()) == scores[told["beam"], told["length_penalty"]]
+
+
+def test_what_is_done_is_not_done_again(done, benchmark, monkeypatch):
+    monkeypatch.setattr(command, "fitted", None)
+    monkeypatch.setattr(command, "decode", None)
+    page = (done / "docs" / "captions.md").read_text("utf-8")
+    shutil.rmtree(done / "docs")
+    result = benchmark("--system", "spatial", "--seed", "1")
+    assert result.exit_code == 0, result.output
+    assert (done / "docs" / "captions.md").read_text("utf-8") == page
+
+
+def test_a_run_of_another_recipe_is_told(done, benchmark):
+    result = benchmark("--report-only", "--set", "model.hidden=17")
+    assert result.exit_code == 1
+    assert "was trained by another recipe than its system has now" in result.output
+    result = benchmark("--system", "spacial")
+    assert "unknown system 'spacial'. Did you mean 'spatial'?" in result.output
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_has_a_recipe(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = recipe_of(name, 3)
+    after = SYSTEMS[name].after
+    assert recipe.beginning == (f"runs/captions/{after}-3/best" if after else None)
+    assert after in SYSTEMS or after is None
