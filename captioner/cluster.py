@@ -51,7 +51,7 @@ def caption_on_cluster(model: Path, paths: Iterable[Path], asked: Asked) -> Iter
     all pictures are held, their captions are not. What a lost worker was at is done again.
     """
     names = [os.fsencode(path) for path in paths]
-    if not names:
+    if not names:  # nothing to start a cluster for
         return
     if not ray.is_initialized():
         ray.init(include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -66,7 +66,7 @@ def caption_on_cluster(model: Path, paths: Iterable[Path], asked: Asked) -> Iter
         Worker,
         fn_constructor_args=(model.absolute(), Path.cwd(), asked),
         batch_size=None,
-        compute=ray.data.ActorPoolStrategy(min_size=1, max_size=workers),
+        compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
     )
     for row in captioned.iter_rows():
