@@ -248,7 +248,13 @@ def pull(repo: str, out: Path | None) -> None:
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=7860, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=7860,
+    show_default=True,
+    help="The port to listen on; 0 is any free one.",
+)
 @click.option("--share", is_flag=True, help="Open a public address through gradio's own service.")
 @click.option(
     "--auth",

@@ -1,12 +1,20 @@
 """The command line itself: quick help, clear errors, good manners in a pipe."""
 
+import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
+import click
 import pytest
 from conftest import attention_core
 
+from attention_core.cli import main
+
+COMMANDS = main.list_commands(click.Context(main))
 COMMAND = [sys.executable, "-m", "attention_core.cli"]
 HEAVY = ["torch", "gradio", "numpy", "PIL", "matplotlib", "rich", "sentencepiece", "safetensors"]
 
@@ -17,7 +25,16 @@ def run(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["tasks"], ["caption", "--help"], ["train", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["tasks"],
+        ["caption", "--help"],
+        ["alt", "--help"],
+        ["train", "--help"],
+        ["completion", "zsh"],
+    ],
 )
 def test_what_only_tells_imports_nothing_heavy(arguments):
     code = (
@@ -36,8 +53,54 @@ def test_what_only_tells_imports_nothing_heavy(arguments):
 def test_the_help_names_every_command():
     result = attention_core("--help")
     assert result.exit_code == 0
-    for name in ("caption", "translate", "train", "evaluate", "demo", "tasks"):
+    for name in COMMANDS:
         assert f"\n  {name} " in result.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_has_examples_and_explains_its_options(name):
+    command = main.get_command(click.Context(main), name)
+    text = attention_core(name, "--help").stdout
+    (examples,) = re.findall(r"\n  Examples:\n((?:    .+\n)+)", text)
+    assert f"attention-core {name}" in examples
+    assert all(len(line) <= 90 for line in text.splitlines())
+    options = [each for each in command.params if isinstance(each, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("attention-core capt", {"caption"}),
+        ("attention-core al", {"alt"}),
+        ("attention-core caption --rec", {"--recursive"}),
+        ("attention-core completion f", {"fish"}),
+    ],
+)
+@pytest.mark.skipif(not shutil.which("bash"), reason="there is no bash")
+def test_bash_completes(words, expected):
+    script = (
+        'eval "$(attention-core completion bash)"\n'
+        f"COMP_WORDS=({words}); COMP_CWORD={words.count(' ')}\n"
+        '_attention_core_completion attention-core; echo "${COMPREPLY[@]}"'
+    )
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert set(done.stdout.split()) == expected
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_completion_of_each_shell_asks_the_command(shell):
+    result = attention_core("completion", shell)
+    assert result.exit_code == 0
+    assert f"_ATTENTION_CORE_COMPLETE={shell}_complete" in result.stdout
 
 
 def test_tasks_are_listed():
