@@ -77,3 +77,6 @@ class NormalisedLSTMCell(_Normalised):
         new, kept, gained, out = (ours + theirs).chunk(4, -1)
         carried = torch.sigmoid(kept) * carried + torch.sigmoid(new) * torch.tanh(gained)
         return torch.sigmoid(out) * torch.tanh(self.cell_norm(carried)), carried
+
+
+NORMALISED = {"gru": NormalisedGRUCell, "lstm": NormalisedLSTMCell, "tanh": NormalisedTanhCell}

@@ -12,6 +12,7 @@ from attention_core.parts.adaptive import AdaptiveSoftmax
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.checks import check
 from attention_core.parts.dropout import WordDropout, dropped, sequence_mask
+from attention_core.parts.packed import Layer, PlainLinear
 from attention_core.parts.rnn import RecurrentStack
 from attention_core.parts.sentinel import VisualSentinel
 from attention_core.parts.types import DecoderState, Encoded, Memory, RecurrentState
@@ -49,6 +50,8 @@ class RecurrentDecoder(nn.Module):
     >>> logits.shape, weights.shape
     (torch.Size([2, 9]), torch.Size([2, 5]))
     """
+
+    layer: Layer = PlainLinear  # lays out the words of ``listed``
 
     def __init__(
         self,
@@ -153,11 +156,12 @@ class RecurrentDecoder(nn.Module):
         tokens: Tensor,
         memory: Memory,
         state: DecoderState,
-        words: Tensor | None = None,
+        words: Tensor | nn.Module | None = None,
     ) -> tuple[Tensor, DecoderState, Tensor | None]:
         """One token for each row: tokens (R,) -> logits (R, W), the next state, weights (R, S).
 
-        With ``words`` (n,) only theirs are scored: logits (R, n).
+        With ``words`` (n,) only theirs are scored: logits (R, n). For many steps, ``listed`` makes
+        a layer of them once, which takes their place.
 
         Raises ValueError for tokens that are not one index for each row of the state.
         """
@@ -196,16 +200,31 @@ class RecurrentDecoder(nn.Module):
         kept = [weight for weight in weights if weight is not None]
         return torch.stack(features, 1), torch.stack(kept, 1) if kept else None
 
-    def vocabulary(self, features: Tensor, words: Tensor | None = None) -> Tensor:
+    def listed(self, words: Tensor | None = None) -> Tensor | nn.Module | None:
+        """The words (n,), or all, with their weights laid out for many steps: see ``step``.
+
+        Where clusters of words are scored, the words as they are.
+        """
+        if self.adaptive is not None:
+            return words
+        weight, bias = self._scored(words)
+        return self.layer(weight, bias)
+
+    def vocabulary(self, features: Tensor, words: Tensor | nn.Module | None = None) -> Tensor:
         """Logits (..., W) of readout features (..., R'), or (..., n) of the given words (n,)."""
+        if isinstance(words, nn.Module):
+            logits: Tensor = words(features)
+            return logits
         if self.adaptive is not None:
             gains: Tensor = self.adaptive(features)
             return gains if words is None else gains[..., words]
+        return F.linear(features, *self._scored(words))
+
+    def _scored(self, words: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Weights (n, R') and biases (n,) of the words."""
         weight: Tensor = self.embedding.weight if self.output is None else self.output
         bias: Tensor = self.bias  # type: ignore[assignment]
-        if words is not None:
-            weight, bias = weight[words], bias[words]
-        return F.linear(features, weight, bias)
+        return (weight, bias) if words is None else (weight[words], bias[words])
 
     def _advance(
         self, embedded: Tensor, memory: Memory, state: DecoderState, masks: "_Masks"

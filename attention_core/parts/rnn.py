@@ -4,12 +4,11 @@ import torch
 from torch import Tensor, nn
 
 from attention_core.errors import UserError, nearest
-from attention_core.parts.cells import NormalisedGRUCell, NormalisedLSTMCell, NormalisedTanhCell
+from attention_core.parts.cells import NORMALISED
 from attention_core.parts.dropout import dropped, sequence_mask
 from attention_core.parts.types import RecurrentState
 
 CELLS = {"gru": nn.GRUCell, "lstm": nn.LSTMCell, "tanh": nn.RNNCell}
-NORMALISED = {"gru": NormalisedGRUCell, "lstm": NormalisedLSTMCell, "tanh": NormalisedTanhCell}
 
 
 def check_cell(cell: str) -> None:

@@ -1,0 +1,142 @@
+"""Weights laid out once for the processor, or in 8 bits: models for inference alone.
+
+A product of a few rows is bound by how the weights come from memory, and that of many by how they
+are cut into blocks, which a library otherwise does anew in every product.
+"""
+
+import copy
+import platform
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from attention_core.parts.cells import NORMALISED
+from attention_core.parts.scorers import Concat
+
+Layer = Callable[[Tensor, Tensor | None], nn.Module]
+M = TypeVar("M", bound=nn.Module)
+LEAST = 1e-12  # of a scale
+GATES = {nn.GRUCell: "gru", nn.LSTMCell: "lstm", nn.RNNCell: "tanh"}
+
+
+class PlainLinear(nn.Module):
+    """y = W x + b, of weights that are another's.
+
+    >>> PlainLinear(torch.tensor([[1.0, 2.0]]), None)(torch.ones(1, 2))
+    tensor([[3.]])
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.weight = weight
+        self.bias = bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
+
+
+class PackedLinear(nn.Module):
+    """y = W x + b, with W (n, m) in oneDNN's own order: the same numbers but for rounding.
+
+    >>> PackedLinear(torch.tensor([[1.0, 2.0]]), torch.tensor([0.5]))(torch.ones(3, 2)).tolist()
+    [[3.5], [3.5], [3.5]]
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.bias = bias
+        self.weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach())
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
+        return y
+
+
+class Int8Linear(nn.Module):
+    """y ≈ W x + b in integers: w ≈ s_n·q with q in [-127, 127] and s_n = max |w| / 127 for row n of
+    W, and x ≈ s·(u - z) with u in [0, 255] and one s and z for all that a call is given.
+    Jacob et al. 2018, §2.1.
+
+    >>> y = Int8Linear(torch.tensor([[1.0, 2.0]]), torch.tensor([0.5]))(torch.ones(1, 2))
+    >>> bool((y - 3.5).abs() < 0.02)
+    True
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        weight = weight.detach()
+        self.bias = bias
+        self.scale = weight.abs().amax(1).clamp(min=LEAST) / 127
+        self.zero = torch.zeros_like(self.scale, dtype=torch.int32)
+        rounded = (weight / self.scale[:, None]).round().to(torch.int8)
+        self.weight = torch.ops.onednn.qlinear_prepack(rounded, None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        low, high = (float(end) for end in torch.aminmax(x))
+        low, high = min(low, 0.0), max(high, 0.0)  # so that 0 is one of the levels
+        scale = max((high - low) / 255, LEAST)
+        zero = round(-low / scale)
+        rounded = (x * (1 / scale) + zero).round_().to(torch.uint8)
+        inputs = rounded, scale, zero
+        weights = self.weight, self.scale, self.zero, self.bias
+        y: Tensor = torch.ops.onednn.qlinear_pointwise(
+            *inputs, *weights, 1.0, 0, torch.float32, "none", [], ""
+        )
+        return y
+
+
+def layer(weight: Tensor, *, int8: bool = False) -> Layer:
+    """What lays out weights like this one best: plainly where it can't be done."""
+    x86 = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
+    if x86 and weight.device.type == "cpu" and weight.dtype == torch.float32:
+        return Int8Linear if int8 else PackedLinear
+    return PlainLinear
+
+
+def packed(model: M, *, int8: bool = False) -> M:
+    """A copy of the model for inference alone, with the weights of linear layers and cells laid out
+    for this processor; ``int8`` rounds them to 8 bits. Single rows and the matrix that ``Concat``
+    cuts in two stay as they are.
+
+    Without ``int8`` outputs are those of the model but for rounding, and where the processor has
+    nothing to gain (another than x86, a GPU, float64) to the last bit.
+
+    >>> from attention_core import DecoderSizes, build_decoder
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
+    >>> fast = packed(build_decoder("bahdanau", sizes))
+    >>> type(fast.before.scorer.query).__name__ in ("PackedLinear", "Linear")
+    True
+    """
+    from attention_core.parts.decoder import RecurrentDecoder  # which lays out layers itself
+
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    make = layer(next(model.parameters()), int8=int8)
+    if make is PlainLinear:
+        return model
+    for module in list(model.modules()):
+        if isinstance(module, RecurrentDecoder):
+            module.layer = make
+        if isinstance(module, Concat):
+            continue
+        for name, child in list(module.named_children()):
+            if isinstance(child, nn.RNNCellBase):
+                setattr(module, name, _cell(child, make))
+            elif isinstance(child, nn.Linear) and child.out_features > 1:
+                setattr(module, name, make(child.weight, child.bias))
+    return model
+
+
+def _cell(cell: nn.RNNCellBase, make: Layer) -> nn.Module:
+    """The cell in the form of the layer-normalised one, without the norms."""
+    made = NORMALISED[GATES[type(cell)]](cell.input_size, cell.hidden_size)
+    layers = {
+        "input": make(cell.weight_ih, cell.bias_ih),
+        "recurrent": make(cell.weight_hh, cell.bias_hh),
+    }
+    norms = [name for name, _ in made.named_children() if name.endswith("norm")]
+    for name, module in {**layers, **{name: nn.Identity() for name in norms}}.items():
+        setattr(made, name, module)
+    return made

@@ -1,0 +1,143 @@
+"""Weights laid out for the processor or in 8 bits, and models of them."""
+
+import platform
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.testing import assert_close
+
+from attention_core import DecoderSizes, Seq2Seq, TextEncoder, build_decoder
+from attention_core.parts.packed import Int8Linear, PackedLinear, PlainLinear, layer, packed
+from attention_core.search import beam_search
+
+X86 = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
+pytestmark = pytest.mark.skipif(not X86, reason="nothing is laid out on this processor")
+
+SOURCE = torch.tensor([[3, 4, 5, 9], [6, 3, 0, 0], [8, 7, 5, 0]])
+PRESETS = ["bahdanau", "bahdanau_coverage", "luong_local_p_input_feeding", "show_attend_tell"]
+
+
+def model_of(preset="bahdanau", cell="gru", layers=1, **sizes):
+    torch.manual_seed(0)
+    sizes = DecoderSizes(
+        **{
+            **{"vocabulary": 40, "embedding": 12, "hidden": 16, "values": 16, "summary": 16},
+            **{"attention": 8, "cell": cell, "layers": layers, **sizes},
+        }
+    )
+    decoder = build_decoder(preset, sizes)
+    return Seq2Seq(TextEncoder(decoder.embedding, cell, 8, layers=layers), decoder).eval()
+
+
+@torch.inference_mode()
+def stepped(model, words=None):
+    """The logits of three steps."""
+    memory, state = model.remember(SOURCE, SOURCE != 0)
+    logits = []
+    for token in (1, 7, 12):
+        scored, state, _ = model.decoder.step(torch.full((3,), token), memory, state, words)
+        logits.append(scored)
+    return torch.stack(logits)
+
+
+@torch.inference_mode()
+def found(model):
+    memory, state = model.remember(SOURCE, SOURCE != 0)
+    words = model.decoder.listed()
+    ranked = beam_search(
+        lambda *given: model.decoder.step(*given, words),
+        memory,
+        state,
+        begin=torch.ones(3, dtype=torch.long),
+        end=2,
+        max_length=12,
+    )
+    return [[one.tokens for one in each] for each in ranked]
+
+
+@pytest.mark.parametrize("rows", [1, 5, 64])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_packed_product_is_the_product(rows, bias):
+    x, weight, offset = torch.randn(rows, 30), torch.randn(50, 30), torch.randn(50)
+    offset = offset if bias else None
+    assert_close(PackedLinear(weight, offset)(x), F.linear(x, weight, offset))
+
+
+@pytest.mark.parametrize("shift", [-9.0, 0.0, 9.0], ids=["negative", "both", "positive"])
+def test_a_product_in_8_bits_is_off_by_half_a_level(shift):
+    """Of 255 levels of the inputs and 127 of each row of weights."""
+    x, weight, offset = torch.randn(5, 30) + shift, torch.randn(50, 30), torch.randn(50)
+    weight[7] = 0.0
+    y = Int8Linear(weight, offset)(x)
+    reach = x.amax().clamp(min=0) - x.amin().clamp(max=0)
+    bound = (
+        x.abs().sum(1)[:, None] * weight.abs().amax(1) / 127 / 2
+        + weight.abs().sum(1) * reach / 255
+        + 1e-4
+    )
+    assert ((y - F.linear(x, weight, offset)).abs() < bound).all()
+    assert_close(y[:, 7], offset[7].expand(5))
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_packed_model_gives_the_same_logits(preset, cell):
+    model = model_of(preset, cell, layers=2)
+    assert_close(stepped(packed(model)), stepped(model))
+
+
+def test_a_concat_scorer_keeps_the_matrix_that_it_cuts():
+    model = model_of(scorer="concat")
+    assert_close(stepped(packed(model)), stepped(model))
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
+def test_a_model_in_8_bits_gives_nearly_the_same_logits(cell):
+    model = model_of(cell=cell)
+    exact, rounded = stepped(model), stepped(packed(model, int8=True))
+    assert 0 < (rounded - exact).abs().max() < 0.05 * exact.std()
+
+
+def test_the_model_itself_stays_as_it_is():
+    model = model_of()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    packed(model, int8=True)
+    assert_close(dict(model.state_dict()), before, rtol=0, atol=0)
+    assert all(weight.requires_grad for weight in model.parameters())
+    assert type(model.decoder.recurrence.cells[0]) is nn.GRUCell
+
+
+def test_in_float64_nothing_changes():
+    model = model_of().double()
+    assert torch.equal(stepped(packed(model)), stepped(model))
+    assert found(packed(model)) == found(model)
+
+
+def test_a_packed_model_finds_the_same():
+    model = model_of()
+    nn.init.normal_(model.decoder.embedding.weight)
+    assert found(packed(model)) == found(model)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("lay", [lambda model: model, packed], ids=["plain", "packed"])
+def test_listed_words_are_scored_alone(lay, tied):
+    model = lay(model_of(tied=tied))
+    words = torch.tensor([2, 5, 30])
+    assert_close(stepped(model, model.decoder.listed(words)), stepped(model)[..., words])
+
+
+def test_listed_words_of_an_adaptive_softmax():
+    model = model_of(cutoffs=(10,))
+    words = torch.tensor([2, 5, 30])
+    assert_close(stepped(model, model.decoder.listed(words)), stepped(model)[..., words])
+    assert model.decoder.listed() is None
+
+
+def test_only_what_gains_is_laid_out():
+    weight = torch.ones(2, 2)
+    assert layer(weight) is PackedLinear
+    assert layer(weight, int8=True) is Int8Linear
+    assert layer(weight.double(), int8=True) is PlainLinear
