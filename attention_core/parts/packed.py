@@ -124,7 +124,7 @@ def packed(model: M, *, int8: bool = False) -> M:
         for name, child in list(module.named_children()):
             if isinstance(child, nn.RNNCellBase):
                 setattr(module, name, _cell(child, make))
-            elif isinstance(child, nn.Linear) and child.out_features > 1:
+            elif type(child) is nn.Linear and child.out_features > 1:
                 setattr(module, name, make(child.weight, child.bias))
     return model
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from attention_core.search.hypothesis import Hypothesis
 from attention_core.search.step import M, S, Step
 
 # tokens (R,), memory, state, words (n,) -> logits (R, n) of the words, the next state, weights
-WordsStep: TypeAlias = Callable[[Tensor, M, S, Tensor], tuple[Tensor, S, Tensor | None]]
+WordsStep: TypeAlias = Callable[[Tensor, M, S, Any], tuple[Tensor, S, Tensor | None]]
 
 
 class Shortlist:
@@ -42,11 +42,15 @@ class Shortlist:
             raise ValueError(f"word: expected one of the list's {self.begin}, got {word}")
         return int(found[0])
 
-    def step(self, step: WordsStep[M, S]) -> Step[M, S]:
-        """The step by places of a step by words that can score some of them alone."""
+    def step(self, step: WordsStep[M, S], listed: object = None) -> Step[M, S]:
+        """The step by places of a step by words that can score some of them alone.
+
+        It is given the words, or what stands for them, such as ``decoder.listed(words)``.
+        """
+        words = self.words if listed is None else listed
 
         def short_step(tokens: Tensor, memory: M, state: S) -> tuple[Tensor, S, Tensor | None]:
-            return step(self._known[tokens], memory, state, self.words)
+            return step(self._known[tokens], memory, state, words)
 
         return short_step
 

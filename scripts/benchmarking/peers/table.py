@@ -22,7 +22,12 @@ class Entry(NamedTuple):
     requirements: tuple[str, ...] = ()
 
 
-OURS = (Entry("ours", ("shared",)), Entry("ours", ("bahdanau",)), Entry("plain"))
+OURS = (
+    Entry("ours", ("shared",)),
+    Entry("ours", ("shared", "fast")),
+    Entry("ours", ("bahdanau",)),
+    Entry("plain"),
+)
 OTHERS = (Entry("joeynmt"), Entry("opennmt"))
 
 
