@@ -81,6 +81,7 @@ class CaptionTask(Task):
             "mean": backbone.mean,
             "std": backbone.std,
             "sentinel": found.model.decoder.sentinel is not None,
+            "labels": found.labels,
         }
         return Exportable(
             found.model, {"pictures": picture}, found.tokenizer.eos, found.search, settings

@@ -30,38 +30,47 @@ class Caption:
     """A caption, and for each of its words how much the decoder looked at each grid cell.
 
     A model with a sentinel may look away from the picture, β of its attention (Lu et al. 2017,
-    §2.3); ``looked`` is the rest, how much it looked at the picture at all.
+    §2.3), and one with labels at these; ``looked`` is how much it looked at the picture at all.
     """
 
     text: str
     score: float  # mean log-probability of a token, in nats
     tokens: list[str]  # words
     attention: list[list[list[float]]]  # for each word a grid, rows from the top, sum at most 1
-    looked: list[float] | None = None  # for each word 1 - β, where the model has a sentinel
+    looked: list[float] | None = None  # for each word 1 - β, where it may look elsewhere
     alternatives: tuple[Caption, ...] = ()  # the next best, best first
 
 
 def told(
-    ranked: Sequence[Found], tokenizer: Tokenizer, language: str, *, sentinel: bool
+    ranked: Sequence[Found],
+    tokenizer: Tokenizer,
+    language: str,
+    *,
+    sentinel: bool,
+    labels: int = 0,
 ) -> Caption:
     """The caption that the best hypothesis spells, with the others as alternatives.
 
-    ``sentinel`` tells whether the model has one.
+    ``sentinel`` tells whether the model has one, ``labels`` how many positions behind the grid
+    are labels.
     """
-    best, *rest = [_caption(each, tokenizer, language, sentinel) for each in ranked]
+    best, *rest = [_caption(each, tokenizer, language, sentinel, labels) for each in ranked]
     return replace(best, alternatives=tuple(rest))
 
 
-def _caption(found: Found, tokenizer: Tokenizer, language: str, sentinel: bool) -> Caption:
+def _caption(
+    found: Found, tokenizer: Tokenizer, language: str, sentinel: bool, labels: int
+) -> Caption:
     words = [w for w in tokenizer.words(found.tokens) if w[0] != "</s>"]
     grids: list[list[list[float]]] = []
     looked: list[float] | None = None
     if found.weights is not None:
         weights = np.asarray(found.weights)
+        weights = weights[:, : weights.shape[1] - labels]
         side = round(weights.shape[1] ** 0.5)
         each = [weights[where].mean(0) for _, where in words]
         grids = [word.reshape(side, side).tolist() for word in each]
-        if sentinel:
+        if sentinel or labels:
             looked = [float(word.sum()) for word in each]
     return Caption(
         text=present(tokenizer.decode(found.tokens), language),

@@ -1,9 +1,10 @@
 """Pictures and what is said of them, wherever they come from."""
 
 import re
+import tarfile
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from PIL import Image
 
@@ -47,6 +48,23 @@ class Picture:
         with self.path.open("rb") as archive:
             archive.seek(self.start)
             return open_picture(archive.read(self.length), name=f"{self.path}: {self.stamp}")
+
+
+def archived(path: Path) -> list[Picture]:
+    """The pictures in a tar archive, in its order; a picture's stamp is its file's stem.
+
+    Raises:
+        UserError: the archive is damaged.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            return [
+                Picture(path, PurePath(member.name).stem, member.offset_data, member.size)
+                for member in archive
+                if member.isfile()
+            ]
+    except (OSError, tarfile.TarError) as error:
+        raise UserError(f"{path} is damaged ({error}): fetch it again.") from None
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,8 @@ class DataConfig:
     root: str = "data"
     captions: tuple[str, ...] = ()
     pictures: str | None = None
+    texts: tuple[str, ...] = ()  # captions without pictures, as ``texts.read`` takes them
+    texts_drawn: int = field(default=15_000, metadata={"min": 1})  # a language and epoch
     cache: str = "runs/features"
     languages: tuple[str, ...] = ("en",)
     vocabulary: int = field(default=3000, metadata={"min": 300})

@@ -14,7 +14,7 @@ from rich.progress import track
 from attention_core.checkpoint import read as read_checkpoint
 from attention_core.errors import UserError, nearest
 from attention_core.recipe import from_dict
-from captioner import flickr8k
+from captioner import elsewhere, flickr8k
 from captioner.corpus import Captions, Corpus
 from captioner.data import read
 from captioner.learner import CaptionRecipe
@@ -29,7 +29,7 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
     """COCO caption metrics for each of the checkpoint's languages, in points, and ``richness``.
 
     ``data`` is where Flickr8k is; a model of one's own pictures is measured on those that its
-    recipe names.
+    recipe names. With val, pictures ``elsewhere`` are measured too, where they are there.
 
     Raises UserError for an unknown split or missing data.
     """
@@ -40,19 +40,30 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
     corpus = read(replace(recipe.data, root=str(data)), (split,))
     report: dict[str, Any] = {}
     for language in captioner.languages:
-        images = list(corpus.of(split, language))
-        found: dict[str, str] = {}
-        starts = range(0, len(images), BATCH)
-        for start in track(starts, f"Captions ({language})", console=Console(stderr=True)):
-            batch = images[start : start + BATCH]
-            captions = captioner.caption(
-                [corpus.pictures[image].open() for image in batch], language=language, beam=beam
-            )
-            found |= {image: c.text for image, c in zip(batch, captions, strict=True)}
-        for name, test in compared_with(corpus, split, language, data).items():
-            metrics = test.measured(found)
-            report[name] = {n: round(value, 2) for n, value in metrics.items()}
-            report[name]["pictures"] = len(test.references)
+        corpora = {split: corpus}
+        if split == "val" and (unlike := elsewhere.read(data / "coco", language)):
+            corpora[elsewhere.SPLIT] = unlike
+        for part, of_part in corpora.items():
+            report |= _measured(captioner, of_part, part, language, data, beam)
+    return report
+
+
+def _measured(
+    captioner: Captioner, corpus: Corpus, split: str, language: str, data: Path, beam: int | None
+) -> dict[str, Any]:
+    images = list(corpus.of(split, language))
+    found: dict[str, str] = {}
+    starts = range(0, len(images), BATCH)
+    for start in track(starts, f"{corpus.name} {split} {language}", console=Console(stderr=True)):
+        batch = images[start : start + BATCH]
+        captions = captioner.caption(
+            [corpus.pictures[image].open() for image in batch], language=language, beam=beam
+        )
+        found |= {image: c.text for image, c in zip(batch, captions, strict=True)}
+    report: dict[str, Any] = {}
+    for name, test in compared_with(corpus, split, language, data).items():
+        report[name] = {n: round(value, 2) for n, value in test.measured(found).items()}
+        report[name]["pictures"] = len(test.references)
     return report
 
 

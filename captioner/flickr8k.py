@@ -11,13 +11,12 @@ tar shards `images-{train-0,train-1,val,test,extra}.tar`.
 """
 
 import gzip
-import tarfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from attention_core.errors import UserError, nearest
-from captioner.corpus import Captions, Corpus, Picture
+from captioner.corpus import Captions, Corpus, Picture, archived
 
 SOURCE = "http://nlp.cs.illinois.edu/HockenmaierGroup/8k-pictures.html"
 LANGUAGES = ("en", "zh", "de")
@@ -104,19 +103,7 @@ def pictures(root: Path, splits: Sequence[str]) -> dict[str, Picture]:
         if split not in SHARDS:
             raise UserError(f"Flickr8k has no split {split!r}.{nearest(split, SHARDS)}")
     shards = [_existing(root, name) for split in splits for name in SHARDS[split]]
-    return {picture.stamp: picture for shard in shards for picture in _members(shard)}
-
-
-def _members(path: Path) -> list[Picture]:
-    try:
-        with tarfile.open(path) as shard:
-            return [
-                Picture(path, PurePath(member.name).stem, member.offset_data, member.size)
-                for member in shard
-                if member.isfile()
-            ]
-    except (OSError, tarfile.TarError) as error:
-        raise UserError(f"{path} is damaged ({error}): fetch it again.") from None
+    return {picture.stamp: picture for shard in shards for picture in archived(shard)}
 
 
 def _existing(root: Path, name: str) -> Path:

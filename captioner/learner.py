@@ -1,7 +1,7 @@
 """Recipes of captioning, and what the training loop needs for one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +36,8 @@ from captioner.metrics import quick_metrics
 from captioner.model import EncoderConfig, ModelConfig, build_model
 from captioner.predictor import BATCH, Captioner
 from captioner.reward import CiderReward
+from captioner.texts import imagined
+from captioner.texts import read as read_texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,13 @@ class CaptionRecipe(Recipe):
     def __post_init__(self) -> None:
         if self.encoder.fine_tune and not self.training.learning_rate:
             raise UserError("training.learning_rate: the encoder's follows it, so it can't be 0")
+        if self.encoder.labels and self.encoder.fine_tune:
+            raise UserError(
+                "encoder.labels: a classifier needs the features that it was trained on: set"
+                " fine_tune to false, or labels to 0"
+            )
+        if self.data.texts and not self.encoder.labels:
+            raise UserError("data.texts: they are told by labels: set encoder.labels, to 5 or so")
         if self.self_critical is None:
             return
         if self.start:
@@ -80,6 +89,14 @@ class Item(NamedTuple):
 
     language: str
     images: list[str]
+    seed: tuple[int, int, int]
+
+
+class TextItem(NamedTuple):
+    """Texts of a batch by number, and the seed of their labels."""
+
+    language: str
+    texts: list[int]
     seed: tuple[int, int, int]
 
 
@@ -102,13 +119,14 @@ class CaptionLearner(Learner):
         self._texts = {
             language: self._training_texts(language) for language in recipe.data.languages
         }
+        self._without_pictures = read_texts(recipe.data.texts, recipe.data.languages)
         self.tokenizer = self._tokenizer()
         weights = RANDOM if begin else encoder.weights
         backbone = load_backbone(
             encoder.backbone, size=encoder.size, weights=weights, levels=encoder.levels
         )
         torch.manual_seed(recipe.seed)
-        self.model = build_model(recipe.model, self.tokenizer.size, backbone)
+        self.model = build_model(recipe.model, self.tokenizer.size, backbone, encoder.labels)
         if begin:
             checkpoint.load_into(self.model, checkpoint.read(begin))
         recipe.search.check(self.model.decoder)
@@ -126,33 +144,55 @@ class CaptionLearner(Learner):
             }
             for language, captions in self._texts.items()
         }
-        written = (ids for rows in self._rows.values() for each in rows.values() for ids in each)
-        self.pieces = pieces_of(written, self.tokenizer)
+        self._rows_of_texts = {
+            language: [self._ids(each.text, language) for each in found]
+            for language, found in self._without_pictures.items()
+        }
+        self.pieces = pieces_of(self._written(), self.tokenizer)
         self._words = {language: torch.tensor(ids) for language, ids in self.pieces.items()}
         self.captioner = Captioner(
             self.model, self.tokenizer, recipe.search, encoder.size, self.pieces
         )
         self.objective = self._objective()
 
-    def batches(self, epoch: int) -> Sequence[Item]:
-        """Pictures of one language each, those with captions of like length together."""
+    def batches(self, epoch: int) -> Sequence[Item | TextItem]:
+        """Pictures, or texts without, of one language each, those of like length together."""
         seed = self.recipe.seed * 1000 + epoch
-        found: list[Item] = []
+        generator = np.random.default_rng(seed)
+        found: list[Item | TextItem] = []
         for language, rows in self._rows.items():
             images = list(rows)
             lengths = [len(texts) * max(map(len, texts)) for texts in rows.values()]
             for batch in bucketed(lengths, self.recipe.training.batch_tokens, seed):
                 each = (self.recipe.seed, epoch, len(found))
                 found.append(Item(language, [images[i] for i in batch], each))
-        return [found[i] for i in np.random.default_rng(seed).permutation(len(found))]
+        if self.recipe.self_critical is None:
+            for language, lines in self._rows_of_texts.items():
+                drawn = generator.permutation(len(lines))[: self.recipe.data.texts_drawn]
+                lengths = [len(lines[i]) for i in drawn]
+                for batch in bucketed(lengths, self.recipe.training.batch_tokens, seed):
+                    each = (self.recipe.seed, epoch, len(found))
+                    found.append(TextItem(language, drawn[batch].tolist(), each))
+        return [found[i] for i in generator.permutation(len(found))]
 
-    def collate(self, item: Item) -> Batch:
+    def collate(self, item: Item | TextItem) -> Batch:
+        if isinstance(item, TextItem):
+            return self._told(item)
         each = [self._rows[item.language][image] for image in item.images]
         most = max(map(len, each))
-        rows = [texts[i % len(texts)] for texts in each for i in range(most)]
+        rows = [lines[i % len(lines)] for lines in each for i in range(most)]
         generator = np.random.default_rng(item.seed)
         source = self._sources(item.images, item.language, generator)
         return Batch((source,), pad(rows, self.tokenizer.pad), self._words[item.language])
+
+    def _told(self, item: TextItem) -> Batch:
+        """Texts as what might be told of their pictures, and the texts."""
+        generator = np.random.default_rng(item.seed)
+        found = self._without_pictures[item.language]
+        labels = np.stack([imagined(found[i].labels, generator) for i in item.texts])
+        rows = [self._rows_of_texts[item.language][i] for i in item.texts]
+        source = (torch.from_numpy(labels),)
+        return Batch(source, pad(rows, self.tokenizer.pad), self._words[item.language])
 
     def validate(self) -> dict[str, float]:
         """CIDEr and BLEU-4 of greedy captions of the validation pictures; the mean CIDEr."""
@@ -208,6 +248,14 @@ class CaptionLearner(Learner):
         tokenizer = self.tokenizer
         return [tokenizer.begin(language), *tokenizer.encode(text), tokenizer.eos]
 
+    def _written(self) -> Iterator[list[int]]:
+        """All that is learnt, as ids."""
+        for rows in self._rows.values():
+            for each in rows.values():
+                yield from each
+        for lines in self._rows_of_texts.values():
+            yield from lines
+
     def _objective(self) -> Objective:
         training, critical = self.recipe.training, self.recipe.self_critical
         if critical is None:
@@ -257,6 +305,7 @@ class CaptionLearner(Learner):
             for lines in captions.values()
             for line in lines
         ]
+        text += [each.text for found in self._without_pictures.values() for each in found]
         tokenizer = Tokenizer.train(
             text,
             vocabulary=self.recipe.data.vocabulary,

@@ -19,6 +19,7 @@ class EncoderConfig:
     size: int = field(default=224, metadata={"min": 32})
     weights: str | None = None
     levels: int = field(default=1, metadata={"min": 1, "max": 2})  # of the network's maps, the last
+    labels: int = field(default=0, metadata={"min": 0, "max": 20})  # of its classifier, beside it
     fine_tune: bool = False
     learning_rate: float = field(default=1e-5, metadata={"min": 0.0})  # its own, when fine-tuned
 
@@ -43,10 +44,12 @@ class ModelConfig:
     tied: bool = True
 
 
-def build_model(config: ModelConfig, vocabulary: int, backbone: Backbone) -> Seq2Seq:
+def build_model(
+    config: ModelConfig, vocabulary: int, backbone: Backbone, labels: int = 0
+) -> Seq2Seq:
     """The model of a recipe, which takes pictures, or their features computed earlier.
 
-    Raises UserError for an unknown preset, cell or scorer.
+    Raises UserError for an unknown preset, cell or scorer, or labels of a backbone without them.
     """
     decoder = build_decoder(
         config.preset,
@@ -68,5 +71,5 @@ def build_model(config: ModelConfig, vocabulary: int, backbone: Backbone) -> Seq
             dropout=config.dropout,
         ),
     )
-    encoder = PictureEncoder(backbone, config.values, config.dropout)
+    encoder = PictureEncoder(backbone, config.values, config.dropout, labels)
     return Seq2Seq(encoder, decoder)

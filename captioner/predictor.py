@@ -76,7 +76,7 @@ class Captioner:
             backbone = load_backbone(
                 seen.backbone, size=seen.size, weights=RANDOM, levels=seen.levels
             )
-            model = build_model(recipe.model, tokenizer.size, backbone)
+            model = build_model(recipe.model, tokenizer.size, backbone, seen.labels)
         except (ValueError, RuntimeError) as error:  # sizes that no model can have, or no memory
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
@@ -155,7 +155,14 @@ class Captioner:
     def told(self, ranked: Sequence[Hypothesis], language: str) -> Caption:
         """The caption that the best hypothesis spells, with the others as alternatives."""
         sentinel = self.model.decoder.sentinel is not None
-        return told(ranked, self.tokenizer, language, sentinel=sentinel)
+        return told(ranked, self.tokenizer, language, sentinel=sentinel, labels=self.labels)
+
+    @property
+    def labels(self) -> int:
+        """How many of the classifier's labels the decoder is told."""
+        encoder = self.model.encoder
+        assert isinstance(encoder, PictureEncoder)
+        return encoder.labels.most if encoder.labels else 0
 
 
 _load = cache(Captioner.load)

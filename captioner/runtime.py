@@ -64,8 +64,15 @@ class OnnxCaptioner(Runtime):
                 allowed=self._allowed.get(language),
             )
             for ranked in hypotheses:
-                sentinel = settings["sentinel"]
-                found.append(told(ranked[:nbest], self.tokenizer, language, sentinel=sentinel))
+                found.append(
+                    told(
+                        ranked[:nbest],
+                        self.tokenizer,
+                        language,
+                        sentinel=settings["sentinel"],
+                        labels=settings.get("labels", 0),
+                    )
+                )
         return found
 
     def lines(self, inputs: Sequence[str], language: str) -> list[str]:

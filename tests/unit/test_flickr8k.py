@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from attention_core.errors import UserError
+from captioner import elsewhere
 from captioner.corpus import Corpus, normalise
 from captioner.evaluation import compared_with
 from captioner.flickr8k import Caption, captions, human_translated, pictures, read
@@ -128,3 +129,19 @@ def test_chinese_is_compared_with_people_s_translations_too(root: Path, tmp_path
     file.write_bytes(b"no archive")
     with pytest.raises(UserError, match="is damaged"):
         human_translated(place)
+
+
+def test_pictures_elsewhere(tmp_path: Path) -> None:
+    assert elsewhere.read(tmp_path, "en") is None
+    with tarfile.open(tmp_path / "images-dev-en.tar", "w") as tar:
+        member = tarfile.TarInfo("0001.webp")
+        member.size = 3
+        tar.addfile(member, io.BytesIO(b"abc"))
+    file = tmp_path / "captions-dev.en.tsv.gz"
+    file.write_bytes(gzip.compress(b"0001\t0\tA vase .\n0001\t1\tA\tpot"))
+    corpus = elsewhere.read(tmp_path, "en")
+    assert corpus is not None and corpus.of("dev", "en") == {"0001": ["A vase .", "A\tpot"]}
+    assert corpus.pictures["0001"].length == 3
+    file.write_bytes(b"no archive")
+    with pytest.raises(UserError, match="is damaged"):
+        elsewhere.read(tmp_path, "en")
