@@ -16,15 +16,16 @@ from captioner.stream import Result
 STYLE = """
 :root { color-scheme: light dark; font: 1rem/1.4 system-ui, sans-serif; }
 body { margin: 1.5rem; }
-ul { display: grid; gap: 1.5rem; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr));
-     list-style: none; padding: 0; }
-li { content-visibility: auto; contain-intrinsic-size: auto 19rem; }
+ul { list-style: none; padding: 0; }
+li { content-visibility: auto; contain-intrinsic-size: 15rem 16rem; display: inline-block;
+     margin: 0 1rem 1.5rem 0; vertical-align: top; width: 15rem; }
 a { color: inherit; display: block; text-decoration: none; }
 a:hover span, a:focus span { text-decoration: underline; }
-a:focus-visible { outline: 3px solid Highlight; outline-offset: 4px; }
+a:focus-visible { outline: 3px solid Highlight; outline-offset: -3px; }
 img { aspect-ratio: 4 / 3; background: #8882; display: block; margin-bottom: .4rem;
       object-fit: contain; width: 100%; }
 small { opacity: .75; overflow-wrap: anywhere; }
+@media (max-width: 35rem) { body { margin: 1rem; } li { margin: 0 1% 1.5rem; width: 47%; } }
 """
 MINIFIED = " ".join(STYLE.split())
 HEAD = (
@@ -43,7 +44,8 @@ class Gallery(Ledger):
 
     Thumbnails are files, so that a browser loads those that come into view: as parts of the page
     they would make it 100 MB for 10,000 pictures. The caption is the text of the link around the
-    thumbnail, which needs no alt text of its own then; the link leads to the picture.
+    thumbnail, which needs no alt text of its own then; the link leads to the picture. Entries stand
+    in lines rather than in a grid, which a browser would lay out anew for each part that it reads.
     """
 
     head: ClassVar[str] = HEAD
