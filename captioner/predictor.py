@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.hub import find
 from attention_core.models import Seq2Seq
+from attention_core.parts.packed import packed
 from attention_core.parts.types import DecoderState, Memory
 from attention_core.pieces import PIECES, read_pieces
 from attention_core.recipe import from_dict
 from attention_core.search import Hypothesis, Step, restricted
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig
-from captioner.backbones import RANDOM, load_backbone
+from captioner.backbones import RANDOM, Backbone, load_backbone
 from captioner.caption import Caption, told
+from captioner.confidence import CaptionConfidence, classes_of, read_confidence
+from captioner.efficientnet_lite import EfficientNetLite
 from captioner.encoder import PictureEncoder
+from captioner.features import grid
+from captioner.folding import fold
 
 BATCH = 16
 
@@ -43,14 +50,17 @@ class Captioner:
         search: SearchConfig,
         size: int,
         pieces: Mapping[str, Sequence[int]] | None = None,
+        confidence: CaptionConfidence | None = None,
     ) -> None:
         """``pieces`` are the ids that each language is written with, so that a model of several
         keeps to one; without them, any may come.
         """
+        self.confidence = confidence
         self.model = model
         self.tokenizer = tokenizer
         self.search = search
         self.size = size
+        self._words: Tensor | nn.Module | None = None
         self._allowed = {
             language: torch.isin(torch.arange(tokenizer.size), torch.tensor(ids))
             for language, ids in (pieces or {}).items()
@@ -81,7 +91,9 @@ class Captioner:
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         pieces = read_pieces(saved, tokenizer) if (saved.path / PIECES).exists() else None
-        return cls(model.eval(), tokenizer, recipe.search, seen.size, pieces)
+        return cls(
+            model.eval(), tokenizer, recipe.search, seen.size, pieces, read_confidence(saved)
+        )
 
     @classmethod
     def from_pretrained(cls, path_or_repo: str | Path) -> Captioner:
@@ -90,6 +102,20 @@ class Captioner:
         Raises UserError as ``load`` does, or where the hub can't be reached or has none.
         """
         return cls.load(find(path_or_repo))
+
+    def prepared(self, *, fast: bool = False) -> Captioner:
+        """The same captioner for this processor and for use alone: its weights laid out
+        (``packed``) and its normalisations folded, the captions the same.
+
+        ``fast`` rounds the decoder's weights to 8 bits and the network that sees to 16.
+        """
+        other = copy.copy(self)
+        other.model = packed(self.model, int8=fast)
+        encoder = other.model.encoder
+        assert isinstance(encoder, PictureEncoder)
+        fold(encoder.backbone, half=fast)
+        other._words = other.model.decoder.listed()
+        return other
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -117,23 +143,31 @@ class Captioner:
 
     def step(self, language: str) -> Step[Memory, DecoderState]:
         """The decoder's step, over what the language is written with."""
-        step = self.model.decoder.step
+        step = partial(self.model.decoder.step, words=self._words)
         allowed = self._allowed.get(language)
         return step if allowed is None else restricted(step, allowed)
 
     def tensors(self, pictures: Sequence[Image.Image]) -> Tensor:
         """RGB pictures as the encoder takes them: (B, 3, size, size)."""
-        encoder = self.model.encoder
-        assert isinstance(encoder, PictureEncoder)
-        return torch.stack([encoder.backbone.picture(each, self.size) for each in pictures])
+        return torch.stack([self.backbone.picture(each, self.size) for each in pictures])
 
     def caption_features(
         self, source: Tensor, *, language: str, beam: int | None = None, nbest: int = 1
     ) -> list[Caption]:
         """As ``caption``, of pictures as tensors (B, 3, H, W) or of their features (B, S, F)."""
         width = max(beam or self.search.beam, nbest)
-        ranked = self.hypotheses(source, language=language, width=width)
-        return [self.told(each[:nbest], language) for each in ranked]
+        with torch.inference_mode():
+            features = grid(self.backbone, source) if source.dim() == 4 else source
+        ranked = self.hypotheses(features, language=language, width=width)
+        captions = [self.told(each[:nbest], language) for each in ranked]
+        if self.confidence is None or not isinstance(self.backbone, EfficientNetLite):
+            return captions
+        with torch.inference_mode():
+            classes = classes_of(self.backbone, features)
+        return [
+            replace(c, expected=self.confidence.expected(seen, best, c.text, language))
+            for c, seen, (best, *_) in zip(captions, classes, ranked, strict=True)
+        ]
 
     def hypotheses(self, source: Tensor, *, language: str, width: int) -> list[list[Hypothesis]]:
         """What beam search finds for each source, best first."""
@@ -160,9 +194,18 @@ class Captioner:
     @property
     def labels(self) -> int:
         """How many of the classifier's labels the decoder is told."""
+        return self._encoder.labels.most if self._encoder.labels else 0
+
+    @property
+    def backbone(self) -> Backbone:
+        """The network that sees."""
+        return self._encoder.backbone
+
+    @property
+    def _encoder(self) -> PictureEncoder:
         encoder = self.model.encoder
         assert isinstance(encoder, PictureEncoder)
-        return encoder.labels.most if encoder.labels else 0
+        return encoder
 
 
 _load = cache(Captioner.load)
