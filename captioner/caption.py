@@ -38,6 +38,7 @@ class Caption:
     tokens: list[str]  # words
     attention: list[list[list[float]]]  # for each word a grid, rows from the top, sum at most 1
     looked: list[float] | None = None  # for each word 1 - β, where it may look elsewhere
+    expected: float | None = None  # quality, 0 to 1, where the model tells its confidence
     alternatives: tuple[Caption, ...] = ()  # the next best, best first
 
 

@@ -34,6 +34,8 @@ class PictureEncoder(nn.Module):
     Raises UserError for labels of a backbone that hasn't its classifier.
     """
 
+    backbone: Backbone
+
     def __init__(self, backbone: Backbone, values: int, dropout: float, labels: int = 0) -> None:
         super().__init__()
         if labels and not isinstance(backbone, EfficientNetLite):
@@ -59,6 +61,7 @@ class PictureEncoder(nn.Module):
         shown = torch.ones(values.shape[:2], dtype=torch.bool, device=values.device)
         if self.labels is None:
             return Encoded(values, shown, values.mean(1))
+        assert isinstance(self.backbone, EfficientNetLite)
         logits = self.backbone.classify(features.transpose(1, 2)[..., None])
         named, there, summary = self.labels(self.labels.probabilities(logits))
         if self.training:

@@ -60,6 +60,18 @@ def named(text: str, language: str) -> list[int]:
     ]
 
 
+def of_classes() -> Tensor:
+    """(1000, C): 1 where a class is one of a label.
+
+    >>> int(of_classes()[:, 0].sum())  # dogs
+    121
+    """
+    table = torch.zeros(CLASSES, len(labels()))
+    for number, label in enumerate(labels()):
+        table[list(label.classes), number] = 1
+    return table
+
+
 class LabelMemory(nn.Module):
     """v_c = E_c + u log p_c for the k labels c of the highest p_c; the summary is Σ p_c E_c.
 
@@ -72,7 +84,7 @@ class LabelMemory(nn.Module):
             [ True, False, False]])
     """
 
-    of_classes: Tensor  # (1000, C): 1 where the class is one of the label
+    of_classes: Tensor
 
     def __init__(self, values: int, most: int) -> None:
         super().__init__()
@@ -80,10 +92,7 @@ class LabelMemory(nn.Module):
         self.embedding = nn.Embedding(len(labels()), values)
         nn.init.normal_(self.embedding.weight, std=0.5)
         self.certainty = nn.Parameter(torch.zeros(values))
-        of_classes = torch.zeros(CLASSES, len(labels()))
-        for number, label in enumerate(labels()):
-            of_classes[list(label.classes), number] = 1
-        self.register_buffer("of_classes", of_classes, persistent=False)
+        self.register_buffer("of_classes", of_classes(), persistent=False)
 
     def probabilities(self, logits: Tensor) -> Tensor:
         """Those of the labels: (B, 1000) -> (B, C). A class may be one of several labels."""

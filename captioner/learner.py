@@ -29,8 +29,11 @@ from attention_core.training import (
 )
 from captioner.augment import augmented
 from captioner.backbones import RANDOM, load_backbone
+from captioner.calibration import measured
+from captioner.confidence import CONFIDENCE, counted, fit
 from captioner.corpus import normalise
 from captioner.data import DataConfig, read
+from captioner.efficientnet_lite import EfficientNetLite
 from captioner.features import build
 from captioner.metrics import quick_metrics
 from captioner.model import EncoderConfig, ModelConfig, build_model
@@ -225,6 +228,33 @@ class CaptionLearner(Learner):
             },
             half=True,
         )
+
+    def finish(self, best: Path) -> None:
+        """Calibrates the confidence of the best checkpoint on the validation pictures."""
+        captioner = Captioner.load(best)
+        if (best / CONFIDENCE).exists() or not isinstance(captioner.backbone, EfficientNetLite):
+            return
+        counts = counted(
+            (text, language)
+            for language, captions in self._texts.items()
+            for texts in captions.values()
+            for text in texts
+        )
+        for found in self._without_pictures.values():
+            for each in found:
+                for label in each.labels:
+                    counts[label] += 1
+        results = []
+        for language in self.recipe.data.languages:
+            references = self.corpus.of("val", language)
+            results += measured(captioner, self._sources, references, language, counts)
+        fitted = fit(
+            [each.given for each in results],
+            [each.quality for each in results],
+            [each.language for each in results],
+            counts,
+        )
+        (best / CONFIDENCE).write_bytes(fitted.to_bytes())
 
     def _sources(
         self,

@@ -1,13 +1,8 @@
 """How good a translation is likely to be, told beforehand.
 
-A generalised linear model on what search knows of a sentence,
-
-    chrF(y) ≈ σ(a_l + Σ_k b_k (x_k - m_k) / d_k),
-
-with an intercept a_l for each target language, fitted to the sentence chrF that was measured on
-held-out text (glass-box quality estimation: Fomicheva et al. 2020, §3). Its inputs x: the mean and
-the lowest log-probability of a token, how rare the source's tokens are in the training text of
-that language, in the mean and at most, and the length.
+``Quality``, as the sentence chrF, of what search knows of a sentence: the mean and the lowest
+log-probability of a token, how rare the source's tokens are in the training text of that language,
+in the mean and at most, and the length.
 """
 
 from __future__ import annotations
@@ -15,29 +10,21 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
+from dataclasses import dataclass
 
 from attention_core.checkpoint import Checkpoint
 from attention_core.errors import UserError
+from attention_core.quality import Quality, fit_quality
 from attention_core.tokenizer import Tokenizer
 from attention_core.translation.found import Found
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 CONFIDENCE = "confidence.json"  # its file in a checkpoint
 DOUBTFUL = 0.4  # chrF under which a translation is seldom of use
 INPUTS = 5
 
-RIDGE = 1e-4
-_STEPS = 200
-
 
 @dataclass(frozen=True)
-class Confidence:
+class Confidence(Quality):
     """The fitted model, and how often each piece is in the sources into each language.
 
     >>> from attention_core.search import Hypothesis
@@ -47,10 +34,6 @@ class Confidence:
     0.378
     """
 
-    means: list[float]  # m, of the five inputs
-    deviations: list[float]  # d
-    slopes: list[float]  # b
-    intercepts: dict[str, float]  # a, by language
     frequencies: dict[str, list[int]]  # of each id, by language
 
     def expected(self, source: Sequence[int], found: Found, language: str) -> float:
@@ -58,16 +41,8 @@ class Confidence:
 
         Raises UserError for a language that it was not fitted for.
         """
-        if language not in self.intercepts:
-            raise UserError(f"the confidence was not fitted for {language!r}: calibrate it again")
-        given = inputs(source, found, self.frequencies[language])
-        scaled = zip(given, self.means, self.deviations, self.slopes, strict=True)
-        gain = self.intercepts[language] + sum(b * (x - m) / d for x, m, d, b in scaled)
-        return 1 / (1 + math.exp(-max(gain, -500.0)))  # which e can be raised to
-
-    def to_bytes(self) -> bytes:
-        """As a JSON file."""
-        return json.dumps(asdict(self)).encode()
+        self.check(language)
+        return self.of(inputs(source, found, self.frequencies[language]), language)
 
 
 def read_confidence(checkpoint: Checkpoint, tokenizer: Tokenizer) -> Confidence | None:
@@ -128,31 +103,6 @@ def fit(
     >>> model.slopes[0] > 0
     True
     """
-    import torch
-
-    table = np.asarray(given, np.float64)
-    means, deviations = table.mean(0), table.std(0) + 1e-6
-    names = sorted(set(languages))
-    features = torch.from_numpy((table - means) / deviations)
-    which = torch.tensor([names.index(language) for language in languages])
-    quality = torch.tensor(measured, dtype=torch.float64)
-    weights = torch.zeros(table.shape[1] + len(names), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=_STEPS, line_search_fn="strong_wolfe")
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        slopes, intercepts = weights.split([table.shape[1], len(names)])
-        error = torch.sigmoid(features @ slopes + intercepts[which]) - quality
-        total: Tensor = error.square().mean() + RIDGE * slopes.square().sum()
-        total.backward()
-        return total
-
-    optimizer.step(loss)
-    slopes, intercepts = weights.detach().split([table.shape[1], len(names)])
     return Confidence(
-        means.tolist(),
-        deviations.tolist(),
-        slopes.tolist(),
-        dict(zip(names, intercepts.tolist(), strict=True)),
-        dict(frequencies),
+        **vars(fit_quality(given, measured, languages)), frequencies=dict(frequencies)
     )

@@ -1,0 +1,114 @@
+"""One captioner of two languages, with labels and with texts that have no pictures."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import torch
+from conftest import ANIMALS, COLOURS
+from PIL import Image
+
+from attention_core.errors import UserError
+from attention_core.recipe import from_dict
+from attention_core.training import train
+from captioner.learner import CaptionLearner, CaptionRecipe, TextItem
+from captioner.predictor import Captioner
+
+SCENES = [(colour, animal, n) for colour in COLOURS for animal in ANIMALS for n in range(4)]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    """A recipe of 36 pictures, told in English and Chinese, and of texts."""
+    place = tmp_path_factory.mktemp("mine")
+    with (place / "captions.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["image", "caption", "language"])
+        for colour, animal, number in SCENES:
+            name = f"{colour}-{animal}-{number}.png"
+            noise = np.random.default_rng(number).integers(0, 40, (24, 32, 3), np.uint8)
+            Image.fromarray(noise + np.uint8(COLOURS[colour])).save(place / name)
+            rows.writerow([name, f"A {colour} {animal}.", "en"])
+            rows.writerow([name, f"一只{ANIMALS[animal][1]}。", "zh"])
+    (place / "text.en.txt").write_text("A zebra eats pizza.\nA sheep sleeps.\n" * 9, "utf-8")
+    return {
+        "out": str(place / "run"),
+        "data": {
+            "captions": [str(place / "captions.csv")],
+            "cache": str(place / "features"),
+            "languages": ["en", "zh"],
+            "texts": [str(place / "text.en.txt")],
+            "texts_drawn": 10,
+            "vocabulary": 340,
+        },
+        "encoder": {"backbone": "efficientnet-lite0", "size": 64, "labels": 3},
+        "model": {"embedding": 16, "hidden": 16, "values": 16},
+        "training": {"epochs": 2, "batch_tokens": 200, "warmup": 1},
+        "search": {"beam": 2, "max_length": 8},
+    }
+
+
+@pytest.fixture(scope="module")
+def trained(settings):
+    learner = CaptionLearner(from_dict(CaptionRecipe, settings))
+    return train(learner, learner.recipe.training, learner.recipe.out, seed=1)
+
+
+def test_batches_are_of_one_language_with_or_without_pictures(settings):
+    learner = CaptionLearner(from_dict(CaptionRecipe, settings))
+    batches = learner.batches(0)
+    texts = [item for item in batches if isinstance(item, TextItem)]
+    assert sum(len(item.texts) for item in texts) == 10
+    assert {item.language for item in batches} == {"en", "zh"}
+    for item in batches:
+        batch = learner.collate(item)
+        assert set(batch.tokens[:, 0].tolist()) == {learner.tokenizer.begin(item.language)}
+        assert batch.words.tolist() == learner.pieces[item.language]
+        assert np.isin(batch.tokens[:, 1:], [*learner.pieces[item.language], 0]).all()
+        (source,) = batch.source
+        assert source.dim() == (2 if isinstance(item, TextItem) else 3)
+        again = learner.collate(item)
+        assert torch.equal(again.source[0], source)  # what is drawn is drawn of the item's seed
+    assert learner.batches(0)[0] == batches[0] and learner.batches(1) != batches
+
+
+def test_it_keeps_to_the_language_asked_for_and_knows_how_sure_it_is(trained):
+    captioner = Captioner.load(trained)
+    picture = Image.new("RGB", (40, 40), "red")
+    for language in ("en", "zh"):
+        (found,) = captioner.caption([picture], language=language)
+        written = json.loads((trained / "pieces.json").read_text())[language]
+        (ranked,) = captioner.hypotheses(captioner.tensors([picture]), language=language, width=2)
+        assert set(ranked[0].tokens) <= set(written)
+        assert found.expected is not None and 0 < found.expected < 1
+        for grid, looked in zip(found.attention, found.looked, strict=True):
+            assert np.shape(grid) == (2, 2) and np.sum(grid) == pytest.approx(looked)
+
+
+def test_a_reward_in_both_languages(settings, trained, tmp_path):
+    critical = {"start": str(trained), "samples": 2}
+    changes = {"out": str(tmp_path), "self_critical": critical}
+    learner = CaptionLearner(from_dict(CaptionRecipe, settings | changes))
+    batches = learner.batches(0)
+    assert not any(isinstance(item, TextItem) for item in batches)
+    assert {item.language for item in batches} == {"en", "zh"}
+    reward = learner.objective.reward
+    tokenizer = learner.tokenizer
+    for said, other in (("a red dog", "a green cat"), ("一只狗", "一只猫")):
+        right, wrong = ([*tokenizer.encode(text), tokenizer.eos] for text in (said, other))
+        same, different = reward([[right, wrong]], [[right]])[0].tolist()
+        assert same > different
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "problem"),
+    [
+        ("encoder", {"labels": 0}, "data.texts: they are told by labels"),
+        ("encoder", {"fine_tune": True}, "encoder.labels: a classifier needs the features"),
+    ],
+)
+def test_what_labels_and_texts_exclude(settings, part, changes, problem):
+    with pytest.raises(UserError) as caught:
+        from_dict(CaptionRecipe, settings | {part: settings[part] | changes})
+    assert problem in str(caught.value)
