@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self, model: Path, folder: Path, asked: Asked) -> None:
         os.chdir(folder)  # from where the names of the pictures are meant
-        self.captioner = Captioner.load(model)
+        self.captioner = Captioner.load(model).prepared(fast=asked.fast)
         self.asked = asked
 
     def __call__(self, block: dict[str, Any]) -> dict[str, Any]:

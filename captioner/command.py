@@ -60,6 +60,7 @@ from captioner.request import Request
     help="Write the picture once for each word, lit where the model looked (PNG).",
 )
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
+@click.option("--fast", is_flag=True, help="Round the model's weights: sooner, and nearly as good.")
 def caption(**options: Any) -> None:
     """Caption PICTURES: files, folders, or - for names on standard input, one a line.
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite for use alone: normalisations within their convolutions, and 16 bits if asked."""
+"""EfficientNet-Lite for use alone: normalisations within convolutions, and 16 bits if asked."""
 
 import torch
 from torch import Tensor, nn

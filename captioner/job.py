@@ -26,7 +26,7 @@ from captioner.collection import find_pictures
 from captioner.gallery import Gallery
 from captioner.ledger import JsonLines, Maker, Table
 from captioner.outputs import Output, Printed, Sidecar
-from captioner.predictor import Captioner
+from captioner.predictor import Captioner, shipped
 from captioner.request import STDIN, Request
 from captioner.stream import Asked, Result, caption_all
 
@@ -37,10 +37,11 @@ def run(request: Request) -> int:
     Raises UserError for an unknown language or model, or a file of other captions.
     """
     model = find_checkpoint(request.checkpoint or "caption")
-    captioner = Captioner.load(model)
+    captioner = Captioner.load(model).prepared(fast=request.fast)
     language = request.language or captioner.languages[0]
     captioner.tokenizer.begin(language)  # an unknown language is told before anything is read
-    asked = Asked(language, request.beam, request.nbest, thumbnails=request.html is not None)
+    thumbnails = request.html is not None
+    asked = Asked(language, request.beam, request.nbest, thumbnails, fast=request.fast)
     with ExitStack() as stack:
         outputs = []
         for output in _outputs(request, model, language):

@@ -208,7 +208,11 @@ class Captioner:
         return encoder
 
 
-_load = cache(Captioner.load)
+@cache
+def _load() -> Captioner:
+    return Captioner.load().prepared()
+
+
 _loading = threading.Lock()
 
 

@@ -36,6 +36,7 @@ class Request:
     attention: Path | None = None
     overlays: Path | None = None
     checkpoint: str | None = None
+    fast: bool = False
 
     @property
     def several(self) -> bool:

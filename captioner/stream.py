@@ -29,13 +29,14 @@ class Asked(NamedTuple):
     """What is asked of a captioner for each picture.
 
     >>> Asked("en")
-    Asked(language='en', beam=None, nbest=1, thumbnails=False)
+    Asked(language='en', beam=None, nbest=1, thumbnails=False, fast=False)
     """
 
     language: str
     beam: int | None = None  # None is the model's own
     nbest: int = 1
     thumbnails: bool = False
+    fast: bool = False  # with rounded weights, where a worker loads the model itself
 
 
 class Result(NamedTuple):

@@ -1,5 +1,7 @@
 """The captioner that ships, prepared for use alone: the same captions, or with ``fast`` nearly."""
 
+import json
+
 import pytest
 import torch
 
@@ -36,3 +38,13 @@ def test_a_fast_captioner_tells_nearly_the_same(captioner):
         assert one.text
         assert one.score == pytest.approx(other.score, abs=1.0)
         assert one.score != other.score
+
+
+def test_the_command_can_be_fast(captioner):
+    from click.testing import CliRunner
+
+    from captioner.command import caption
+
+    told = CliRunner().invoke(caption, [PICTURES[0], "--fast", "--json"])
+    (fast,) = captioner.prepared(fast=True).caption([open_picture(PICTURES[0])], language="en")
+    assert json.loads(told.output)["score"] == pytest.approx(fast.score, abs=1e-3)
