@@ -51,7 +51,7 @@ def calibration(name: str, expected: Sequence[float], quality: Sequence[float]) 
         e.mean(),
         q.mean(),
         sum(n * abs(x - y) for x, y, n in bins(e, q)) / len(e),
-        np.corrcoef(_ranks(e), _ranks(q))[0, 1],
+        np.corrcoef(ranks(e), ranks(q))[0, 1],
         doubted.mean(),
         q[doubted].mean() if doubted.any() else np.nan,
         q[~doubted].mean() if (~doubted).any() else np.nan,
@@ -65,7 +65,7 @@ def bins(e: np.ndarray, q: np.ndarray) -> list[tuple[float, float, int]]:
     return [(e[x].mean(), q[x].mean(), int(x.sum())) for x in own if x.any()]
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def ranks(values: np.ndarray) -> np.ndarray:
     """Ranks from 0, equal values sharing their mean one."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts + 1) / 2)[inverse]

@@ -10,10 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from attention_core.recipe import load_recipe
+from attention_core.training import train
+from captioner.calibration import Measured
+from captioner.corpus import Corpus
+from captioner.learner import CaptionLearner, CaptionRecipe
 from captioner.predictor import Captioner
 from scripts.captioning import __main__ as command
-from scripts.captioning import decoding
-from scripts.captioning.systems import SYSTEMS, recipe_of
+from scripts.captioning import card, decoding
+from scripts.captioning.systems import RECIPE, SYSTEMS, recipe_of
 
 SMALL = [
     "data.vocabulary=330",
@@ -119,3 +124,27 @@ def test_every_system_has_a_recipe(name, tmp_path, monkeypatch):
     after = SYSTEMS[name].after
     assert recipe.beginning == (f"runs/captions/{after}-3/best" if after else None)
     assert after in SYSTEMS or after is None
+
+
+def test_the_worst_are_those_said_most_surely_of_those_without_a_word_in_common():
+    found = [
+        Measured("a", "A dog.", [-0.5], "en", 0.2),
+        Measured("b", "A dog.", [-0.5], "en", 0.0),
+        Measured("c", "A cat.", [-0.1], "en", 0.0),
+    ]
+    assert [each.image for each in card.worst(found)] == ["c", "b", "a"]
+    corpus = Corpus("x", {}, {("val", "en"): {"a": ["One."], "b": ["Two."], "c": ["Three."]}})
+    assert "| c | A cat. | Three. |" in card.told(found, corpus, "en")
+
+
+def test_the_card_tells_of_failures_and_of_confidence(done, data, monkeypatch, capsys):
+    """Of a model of EfficientNet-Lite, the one that has a classifier to be sure by."""
+    monkeypatch.chdir(done)
+    changes = [*SMALL, "encoder.backbone=efficientnet-lite0", "out=runs/lite"]
+    recipe = load_recipe(RECIPE, CaptionRecipe, [*changes, f"data.root={data}"])
+    best = train(CaptionLearner(recipe), recipe.training, recipe.out, seed=1)
+    monkeypatch.setattr(sys, "argv", ["card", str(best)])
+    card.main()
+    page = capsys.readouterr().out
+    assert page.count("| val-") == 2 and "| flickr8k test en | 2 |" in page
+    assert (done / card.SHEET).stat().st_size > 0
