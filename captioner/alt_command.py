@@ -55,9 +55,9 @@ def alt(
         raise click.UsageError("- stands alone: a page from standard input to standard output")
     from attention_core.tasks import find_checkpoint
     from captioner.alt_pages import Filler, find_pages
-    from captioner.predictor import Captioner
+    from captioner.predictor import Captioner, shipped
 
-    captioner = Captioner.load(find_checkpoint(checkpoint or "caption"))
+    captioner = Captioner.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
     if language:
         captioner.tokenizer.begin(language)  # an unknown one is told before anything is read
     filler = Filler(captioner, language)

@@ -37,7 +37,10 @@ def run(request: Request) -> int:
     Raises UserError for an unknown language or model, or a file of other captions.
     """
     model = find_checkpoint(request.checkpoint or "caption")
-    captioner = Captioner.load(model).prepared(fast=request.fast)
+    if request.checkpoint or request.fast:
+        captioner = Captioner.load(model).prepared(fast=request.fast)
+    else:
+        captioner = shipped()
     language = request.language or captioner.languages[0]
     captioner.tokenizer.begin(language)  # an unknown language is told before anything is read
     thumbnails = request.html is not None
@@ -75,7 +78,7 @@ def _captioned(
 
 def _outputs(request: Request, model: Path, language: str) -> Iterator[Output]:
     if request.out or request.html:
-        maker = Maker.of(checkpoint.read(model), language)
+        maker = Maker.of(checkpoint.read(model), language, fast=request.fast)
         if request.out:
             form = Table if request.out.suffix.lower() == ".csv" else JsonLines
             yield form(request.out, maker)

@@ -31,12 +31,13 @@ class Maker(NamedTuple):
     language: str
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, language: str) -> Maker:
-        """The maker that captions in a language by a checkpoint."""
+    def of(cls, checkpoint: Checkpoint, language: str, *, fast: bool) -> Maker:
+        """The maker that captions in a language by a checkpoint, or by its rounded weights."""
         digest = hashlib.sha256()
         for name in (CONFIG, WEIGHTS, "tokenizer.model"):
             digest.update(checkpoint.file(name))
-        return cls(f"{checkpoint.path.resolve().name}@{digest.hexdigest()[:8]}", language)
+        name = f"{checkpoint.path.resolve().name}@{digest.hexdigest()[:8]}"
+        return cls(f"{name}-fast" if fast else name, language)
 
 
 class Ledger(ABC):

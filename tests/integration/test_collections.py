@@ -178,6 +178,12 @@ def test_captions_of_two_models_are_not_mixed(caption, album, checkpoint, tmp_pa
     assert out.read_bytes() == before
 
 
+def test_rounded_weights_are_another_model(caption, album, tmp_path):
+    caption(album, "--out", tmp_path / "x.csv")
+    result = caption(album, "--out", tmp_path / "x.csv", "--fast")
+    assert result.exit_code == 1 and "-fast: choose another file" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
 @pytest.mark.parametrize("content", ["my notes\n", "[1]\n", '{"image": "a.jpg"}\n'])
 def test_other_files_are_left_alone(caption, album, tmp_path, name, content):
