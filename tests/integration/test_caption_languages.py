@@ -86,6 +86,16 @@ def test_it_keeps_to_the_language_asked_for_and_knows_how_sure_it_is(trained):
             assert np.shape(grid) == (2, 2) and np.sum(grid) == pytest.approx(looked)
 
 
+def test_labels_are_told_of_by_one_prepared_for_use_too(trained):
+    captioner = Captioner.load(trained)
+    picture = Image.new("RGB", (40, 40), "red")
+    for language in ("en", "zh"):
+        (one,) = captioner.caption([picture], language=language)
+        (other,) = captioner.prepared().caption([picture], language=language)
+        assert other.text == one.text and other.looked == pytest.approx(one.looked, abs=1e-3)
+        assert other.expected == pytest.approx(one.expected, abs=1e-3)
+
+
 def test_a_reward_in_both_languages(settings, trained, tmp_path):
     critical = {"start": str(trained), "samples": 2}
     changes = {"out": str(tmp_path), "self_critical": critical}

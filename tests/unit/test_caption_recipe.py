@@ -1,11 +1,16 @@
 """What a recipe of captioning excludes, each told in one line."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+import captioner
 from attention_core.errors import UserError
-from attention_core.recipe import from_dict
+from attention_core.recipe import from_dict, load_recipe
 from captioner.learner import CaptionRecipe
 
+RECIPES = sorted((Path(captioner.__file__).parent / "recipes").glob("*.toml"))
 RECIPE = {"out": "runs/x", "training": {"epochs": 1}, "self_critical": {"start": "runs/y/best"}}
 
 
@@ -35,3 +40,15 @@ def test_teacher_forcing_takes_all_of_it():
     training = {"epochs": 1, "label_smoothing": 0.1}
     recipe = from_dict(CaptionRecipe, {"out": "runs/x", "training": training})
     assert recipe.training.label_smoothing == 0.1
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_that_come_along(path):
+    recipe = load_recipe(path, CaptionRecipe)
+    assert recipe.out == f"runs/caption-{path.stem}"
+    if recipe.self_critical is not None:
+        first = path.with_name(path.name.replace("-self-critical", ""))
+        before = load_recipe(first, CaptionRecipe)
+        assert recipe.self_critical.start == f"{before.out}/best"
+        assert (recipe.encoder, recipe.data.languages) == (before.encoder, before.data.languages)
+        assert replace(recipe.model, dropout=0) == replace(before.model, dropout=0)
