@@ -113,7 +113,7 @@ def test_a_sentence_that_cannot_be_followed(text, model, problem):
     ("reader", "words"),
     [
         (ENGLISH, ["Scores", "Softmax", "Context", "Output", "The model writes 捉."]),
-        (CHINESE, ["打分", "Softmax", "上下文", "输出", "模型写下:捉"]),
+        (CHINESE, ["打分", "Softmax", "上下文", "输出", "模型写下：捉"]),
     ],
 )
 def test_a_step_is_shown(reader, words):

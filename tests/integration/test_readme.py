@@ -13,11 +13,12 @@ from attention_core.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHINESE = (ROOT / "README.zh.md").read_text(encoding="utf-8")
 RESULTS = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def shown_commands() -> list[tuple[str, str]]:
@@ -74,9 +75,17 @@ def test_the_commands_of_the_shell_blocks_exist():
             assert (ROOT / first).is_file()
 
 
-def test_every_link_leads_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
+@pytest.mark.parametrize("text", [README, CHINESE], ids=["English", "Chinese"])
+def test_every_link_leads_somewhere(text):
+    for target in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", text):
         assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_the_chinese_readme_says_the_same():
+    for language in ("sh", "console", "python"):
+        assert blocks(language, CHINESE) == blocks(language)
+    both = [re.findall(r"\b\d+\.\d\b|^#+ ", text, re.MULTILINE) for text in (README, CHINESE)]
+    assert both[0] == both[1]
 
 
 def test_every_figure_is_one_of_the_results():
