@@ -16,10 +16,12 @@ from conftest import attention_core
 from PIL import Image
 
 from captioner import stream
+from captioner.caption import Caption
 from captioner.collection import find_pictures
+from captioner.ledger import JsonLines, Maker
 from captioner.predictor import BATCH, Captioner
 from captioner.rows import table
-from captioner.stream import Asked, caption_all
+from captioner.stream import Asked, Result, caption_all
 
 COMMAND = [sys.executable, "-m", "attention_core.cli"]
 COLOURS = [(200, 40, 40), (40, 180, 60), (40, 60, 220), (220, 200, 40), (20, 20, 20)]
@@ -284,6 +286,14 @@ def test_a_folder_that_is_missing_is_told_before_the_work(album, tmp_path):
     result = attention_core("caption", album, "--out", tmp_path / "none" / "x.csv")
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"there is no folder {tmp_path / 'none'}" in result.stderr
+
+
+def test_a_caption_is_on_disk_as_soon_as_it_is_written(tmp_path):
+    ledger = JsonLines(tmp_path / "x.jsonl", Maker("model@1", "en"))
+    ledger.write(Result(tmp_path / "a.jpg", Caption("A dog.", -0.5, [], [])))
+    (row,) = rows(tmp_path / "x.jsonl")
+    assert row["image"] == "a.jpg" and row["caption"] == "A dog."
+    ledger.close()
 
 
 def as_from_a_terminal() -> None:
