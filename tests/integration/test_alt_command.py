@@ -49,6 +49,7 @@ FILLED = [
     '<p>Größe 狗<br><img class="{{ name }}" src="a.png" title="a > b"',
     '\r\n<p>\r\n<img src="a.png" data-alt="no" />',
     "<noscript><img src=a.png></noscript>",
+    '{% block\n  x %}\r\n{{ a\n}}<p><img src="a.png">',
     "<a b c=<><img src=a.png>",
     "<p>&amp &nosuch; <3 <img src=a.png></div></div>",
 ]

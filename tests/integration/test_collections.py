@@ -282,6 +282,25 @@ def test_options_that_do_not_go_together(album, options, problem):
     assert problem in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "package", "module", "extra"),
+    [
+        ("--write-metadata", "pyexiv2", "captioner.metadata", "metadata"),
+        ("--ray", "ray", "captioner.cluster", "ray"),
+    ],
+)
+def test_a_missing_extra_says_what_to_install(
+    caption, album, monkeypatch, option, package, module, extra
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    result = caption(album, option)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (error,) = result.stderr.splitlines()
+    assert error.startswith(f"error: {option} needs ")
+    assert error.endswith(f"pip install 'attention-core[{extra}]'")
+
+
 def test_a_folder_that_is_missing_is_told_before_the_work(album, tmp_path):
     result = attention_core("caption", album, "--out", tmp_path / "none" / "x.csv")
     assert (result.exit_code, result.stdout) == (1, "")
