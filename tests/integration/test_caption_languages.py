@@ -109,6 +109,8 @@ def test_a_reward_in_both_languages(settings, trained, tmp_path):
         right, wrong = ([*tokenizer.encode(text), tokenizer.eos] for text in (said, other))
         same, different = reward([[right, wrong]], [[right]])[0].tolist()
         assert same > different
+    half, whole = ([*tokenizer.encode(text), tokenizer.eos] for text in ("狗和猫", "一只狗"))
+    assert reward([[half, half]], [[whole]])[0, 0] > 0  # they have a character in common
 
 
 @pytest.mark.parametrize(
