@@ -5,13 +5,15 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from attention_core.recipe import load_recipe
-from attention_core.training import train
+from attention_core.search import Hypothesis
+from attention_core.training import SearchConfig, train
 from captioner.calibration import Measured
 from captioner.corpus import Corpus
 from captioner.learner import CaptionLearner, CaptionRecipe
@@ -148,3 +150,20 @@ def test_the_card_tells_of_failures_and_of_confidence(done, data, monkeypatch, c
     page = capsys.readouterr().out
     assert page.count("| val-") == 2 and "| flickr8k test en | 2 |" in page
     assert (done / card.SHEET).stat().st_size > 0
+
+
+def test_hypotheses_are_ranked_anew_for_each_length_penalty():
+    short = Hypothesis([5, 2], [-1.0, -1.0], score=-2.0, weights=None, finished=True)
+    long = Hypothesis([5, 6, 7, 8, 2], [-0.5] * 5, score=-2.5, weights=None, finished=True)
+    said = {2: "A fish.", 5: "A dog runs on the beach."}
+    captioner = SimpleNamespace(
+        search=SearchConfig(),
+        told=lambda ranked, _: SimpleNamespace(text=said[len(ranked[0].tokens)]),
+    )
+    pictures = SimpleNamespace(captioner=captioner, found=lambda images, *_: [[short, long]] * 2)
+    val = {"a": ["A dog runs on the beach ."], "b": ["Two men play football outside ."]}
+    chosen = decoding.choose(pictures, val, "en")
+    assert chosen["length_penalty"] >= 0.4 and chosen["CIDEr"] > 0  # 2 / 2^α > 2.5 / 5^α
+    val["a"] = ["A fish ."]
+    assert decoding.choose(pictures, val, "en")["length_penalty"] == 0
+    assert captioner.search.length_penalty == 0
