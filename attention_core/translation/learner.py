@@ -13,6 +13,7 @@ import torch
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
+from attention_core.pieces import PIECES, pieces_of
 from attention_core.recipe import as_dict
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import (
@@ -34,7 +35,6 @@ from attention_core.translation.corpora import Pair
 from attention_core.translation.evaluation import bleu
 from attention_core.translation.mixture import Corpus, DataConfig, mixture, some
 from attention_core.translation.model import ModelConfig, build_model
-from attention_core.pieces import PIECES, pieces_of
 from attention_core.translation.predictor import Translator
 from attention_core.translation.reward import BleuReward
 from attention_core.translation.stand_ins import replaced

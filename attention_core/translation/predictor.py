@@ -13,12 +13,12 @@ from attention_core import checkpoint
 from attention_core.errors import UserError, nearest
 from attention_core.hub import find
 from attention_core.models import Seq2Seq
+from attention_core.pieces import read_pieces
 from attention_core.recipe import from_dict
 from attention_core.search import Hypothesis, Shortlist
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
 from attention_core.translation.confidence import Confidence, read_confidence
-from attention_core.pieces import read_pieces
 from attention_core.translation.text import (
     LONGEST_SENTENCE,
     EncodedSentence,

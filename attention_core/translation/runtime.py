@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from attention_core.checkpoint import Checkpoint
+from attention_core.pieces import read_pieces
 from attention_core.runtime import Hypothesis, OnnxModel, Runtime
 from attention_core.tokenizer import Tokenizer
 from attention_core.translation.confidence import read_confidence
-from attention_core.pieces import read_pieces
 from attention_core.translation.text import TextTranslator
 
 
