@@ -1,24 +1,39 @@
 """``scripts/benchmark``."""
 
 import os
+from pathlib import Path
 
 import click
 import torch
 
 from scripts.benchmarking import machine, report, work
-from scripts.benchmarking.peers.table import OTHERS, OURS, PLACE, started
+from scripts.benchmarking import quick as checked
+from scripts.benchmarking.peers.table import OTHERS, OURS, PLACE, Entry, started
 from scripts.benchmarking.turns import Notebook, in_turn
 
 
 @click.command()
 @click.option("--peers", is_flag=True, help="Also other people's code, installed for it alone.")
+@click.option(
+    "--sat",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A checkout of sgrvinod's Show, Attend and Tell, to be measured too.",
+)
+@click.option("--quick", is_flag=True, help="Only counts and ratios, against the committed ones.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count(), show_default=True)
-def main(peers: bool, threads: int) -> None:
+def main(peers: bool, sat: Path | None, quick: bool, threads: int) -> None:
     """Measures ours and others on the same work, in turn; writes docs/performance.md and .csv.
 
-    What was interrupted is gone on with; runs/benchmark has what was measured.
+    What was interrupted is gone on with; runs/benchmark has what was measured. --quick takes two
+    minutes, tells what is worse than docs/performance-baseline.json, and then exits with 1; without
+    that file it writes it.
     """
     torch.set_num_threads(threads)
+    if quick:
+        worse = checked.check(threads)
+        for line in worse:
+            click.echo(f"worse: {line}", err=True)
+        raise SystemExit(bool(worse))
     conditions = {**machine.described(), "threads": str(threads)}
     notes = Notebook(PLACE / "measured.json", conditions)
     if "rates" not in notes:
@@ -27,7 +42,10 @@ def main(peers: bool, threads: int) -> None:
     wanted = [job for job in work.JOBS if job not in notes]
     if wanted:
         running, failed = [], {}
-        for entry in (*OURS, *(OTHERS if peers else ())):
+        others = [*OTHERS] if peers else []
+        if sat:
+            others.append(Entry("show_attend_tell", (str(sat.resolve()),)))
+        for entry in (*OURS, *others):
             try:
                 running.append(started(entry, threads))
             except ChildProcessError as error:

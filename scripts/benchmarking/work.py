@@ -1,5 +1,6 @@
 """The work that all are given: its sizes, and the jobs that are measured."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -19,6 +20,7 @@ SOURCE = TARGET = 14  # tokens; the target's are forced, no search may end befor
 WIDTH = 5
 PICTURE = 224
 PICTURES = 8
+EXAMPLES = Path(__file__).parents[2] / "captioner" / "examples"
 
 PAD, BEGIN, END, FIRST = 0, 1, 2, 4  # special tokens, and the first that is a word
 

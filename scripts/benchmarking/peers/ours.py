@@ -106,16 +106,20 @@ class Search:
             assert len(self.short.restored(ranked[0]).tokens) == work.TARGET
 
 
-def main(network: str, kind: str = "exact") -> None:
-    torch.manual_seed(0)
-    build, fast = NETWORKS[network], kind == "fast"
-    model = build()
-    words = [] if network == "shared" else [f"preset {network}"]
-    jobs = {
+def searches(model: Seq2Seq, *, fast: bool) -> dict[str, Search]:
+    """The jobs of searching."""
+    return {
         "greedy": Search(model, work.BATCH, 1, fast),
         "beam": Search(model, work.BATCH, work.WIDTH, fast),
         "single": Search(model, 1, work.WIDTH, fast),
     }
+
+
+def main(network: str, kind: str = "exact") -> None:
+    torch.manual_seed(0)
+    build, fast = NETWORKS[network], kind == "fast"
+    words = [] if network == "shared" else [f"preset {network}"]
+    jobs = searches(build(), fast=fast)
     serve(
         ", ".join(["attention-core", *words, *(["fast"] if fast else [])]),
         version("attention-core"),

@@ -27,8 +27,16 @@ OURS = (
     Entry("ours", ("shared", "fast")),
     Entry("ours", ("bahdanau",)),
     Entry("plain"),
+    Entry("pictures"),
+    Entry("pictures", ("fast",)),
 )
-OTHERS = (Entry("joeynmt"), Entry("opennmt"))
+TRANSFORMERS = ("transformers==5.23.0", "tokenizers==0.23.3")
+OTHERS = (
+    Entry("joeynmt"),
+    Entry("opennmt"),
+    Entry("transformers", ("vit-gpt2",), TRANSFORMERS),
+    Entry("transformers", ("blip",), TRANSFORMERS),
+)
 
 
 def started(entry: Entry, threads: int) -> Peer:
