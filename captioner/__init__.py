@@ -47,7 +47,7 @@ class CaptionTask(Task):
         return caption
 
     def verbs(self) -> dict[str, click.Command]:
-        from captioner.alt_command import alt
+        from captioner.collections.alt_command import alt
 
         return {"alt": alt}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from captioner.request import Request
+from captioner.collections.request import Request
 
 
 @click.command()
@@ -96,6 +96,6 @@ def caption(**options: Any) -> None:
     """
     request = Request(**options)
     request.check()
-    from captioner.job import run
+    from captioner.collections.job import run
 
     sys.exit(run(request))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from attention_core.errors import UserError
 from attention_core.plots import save
+from captioner.collections.stream import Result
 from captioner.images import open_picture
 from captioner.overlay import attention_overlays, attention_sheet
-from captioner.stream import Result
 
 if TYPE_CHECKING:
     from PIL import Image

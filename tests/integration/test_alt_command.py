@@ -7,7 +7,7 @@ import pytest
 from conftest import attention_core
 from PIL import Image
 
-from captioner.alt import Page, find_gaps
+from captioner.collections.alt import Page, find_gaps
 from captioner.predictor import Captioner
 
 
@@ -222,7 +222,7 @@ def test_a_language_that_is_not_the_pages_is_marked(alt, site, said, monkeypatch
 
 
 def test_a_picture_is_captioned_once(alt, site, monkeypatch):
-    from captioner import stream
+    from captioner.collections import stream
 
     opened = []
     reading = stream.open_picture

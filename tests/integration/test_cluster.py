@@ -62,8 +62,8 @@ def test_the_same_captions_as_without(cluster, album, tmp_path):
 
 def test_a_lost_worker_loses_no_pictures(cluster, album, monkeypatch):
     from captioner import TASK, cluster
-    from captioner.cluster import caption_on_cluster
-    from captioner.stream import Asked
+    from captioner.collections.cluster import caption_on_cluster
+    from captioner.collections.stream import Asked
 
     monkeypatch.setattr(cluster, "BLOCK", 6)
     paths = sorted(album.glob("[0-9]*.jpg"))
@@ -80,7 +80,7 @@ def test_a_lost_worker_loses_no_pictures(cluster, album, monkeypatch):
 
 
 def test_no_pictures_need_no_cluster():
-    from captioner.cluster import caption_on_cluster
-    from captioner.stream import Asked
+    from captioner.collections.cluster import caption_on_cluster
+    from captioner.collections.stream import Asked
 
     assert list(caption_on_cluster(Path("none"), [], Asked("en"))) == []

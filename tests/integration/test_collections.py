@@ -15,13 +15,13 @@ import pytest
 from conftest import attention_core
 from PIL import Image
 
-from captioner import stream
 from captioner.caption import Caption
-from captioner.collection import find_pictures
-from captioner.ledger import JsonLines, Maker
+from captioner.collections import stream
+from captioner.collections.finding import find_pictures
+from captioner.collections.ledger import JsonLines, Maker
+from captioner.collections.stream import Asked, Result, caption_all
 from captioner.predictor import BATCH, Captioner
 from captioner.rows import table
-from captioner.stream import Asked, Result, caption_all
 
 COMMAND = [sys.executable, "-m", "attention_core.cli"]
 COLOURS = [(200, 40, 40), (40, 180, 60), (40, 60, 220), (220, 200, 40), (20, 20, 20)]
@@ -285,8 +285,8 @@ def test_options_that_do_not_go_together(album, options, problem):
 @pytest.mark.parametrize(
     ("option", "package", "module", "extra"),
     [
-        ("--write-metadata", "pyexiv2", "captioner.metadata", "metadata"),
-        ("--ray", "ray", "captioner.cluster", "ray"),
+        ("--write-metadata", "pyexiv2", "captioner.collections.metadata", "metadata"),
+        ("--ray", "ray", "captioner.collections.cluster", "ray"),
     ],
 )
 def test_a_missing_extra_says_what_to_install(

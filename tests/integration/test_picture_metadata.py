@@ -194,8 +194,8 @@ def test_a_failure_leaves_the_picture_whole(caption, photo, tmp_path, monkeypatc
 
 def test_chinese(photo):
     from captioner.caption import Caption
-    from captioner.metadata import Metadata
-    from captioner.stream import Result
+    from captioner.collections.metadata import Metadata
+    from captioner.collections.stream import Result
 
     path = photo()
     text = "一只狗在海滩上奔跑。"

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from attention_core.checkpoint import CONFIG, WEIGHTS, Checkpoint
 from attention_core.errors import UserError
-from captioner.stream import Result
+from captioner.collections.stream import Result
 
 
 class Maker(NamedTuple):

@@ -10,11 +10,11 @@ from typing import Any
 import click
 
 from attention_core.errors import UserError
-from captioner.alt import Page, find_gaps, local_path
-from captioner.collection import COPY, files_below
-from captioner.files import write_whole
+from captioner.collections.alt import Page, find_gaps, local_path
+from captioner.collections.files import write_whole
+from captioner.collections.finding import COPY, files_below
+from captioner.collections.stream import Asked, Result, caption_all
 from captioner.predictor import Captioner
-from captioner.stream import Asked, Result, caption_all
 
 SUFFIXES = {".html", ".htm"}
 

@@ -54,7 +54,7 @@ def alt(
     if STDIN in pages and (as_json or in_place or len(pages) > 1 or sys.stdin is None):
         raise click.UsageError("- stands alone: a page from standard input to standard output")
     from attention_core.tasks import find_checkpoint
-    from captioner.alt_pages import Filler, find_pages
+    from captioner.collections.alt_pages import Filler, find_pages
     from captioner.predictor import Captioner, shipped
 
     captioner = Captioner.load(find_checkpoint(checkpoint)) if checkpoint else shipped()

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from attention_core.errors import UserError
-from captioner.collection import COPY
-from captioner.files import write_whole
-from captioner.stream import Result
+from captioner.collections.files import write_whole
+from captioner.collections.finding import COPY
+from captioner.collections.stream import Result
 
 try:
     import pyexiv2

@@ -22,13 +22,13 @@ from rich.text import Text
 from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.tasks import find_checkpoint
-from captioner.collection import find_pictures
-from captioner.gallery import Gallery
-from captioner.ledger import JsonLines, Maker, Table
-from captioner.outputs import Output, Printed, Sidecar
+from captioner.collections.finding import find_pictures
+from captioner.collections.gallery import Gallery
+from captioner.collections.ledger import JsonLines, Maker, Table
+from captioner.collections.outputs import Output, Printed, Sidecar
+from captioner.collections.request import STDIN, Request
+from captioner.collections.stream import Asked, Result, caption_all
 from captioner.predictor import Captioner, shipped
-from captioner.request import STDIN, Request
-from captioner.stream import Asked, Result, caption_all
 
 
 def run(request: Request) -> int:
@@ -71,7 +71,7 @@ def _captioned(
 ) -> Iterator[Result]:
     if not ray:
         return caption_all(captioner, paths, asked)
-    from captioner.cluster import caption_on_cluster
+    from captioner.collections.cluster import caption_on_cluster
 
     return caption_on_cluster(model, paths, asked)
 
@@ -87,7 +87,7 @@ def _outputs(request: Request, model: Path, language: str) -> Iterator[Output]:
     if request.sidecar:
         yield Sidecar(overwrite=request.overwrite)
     if request.write_metadata:
-        from captioner.metadata import Metadata
+        from captioner.collections.metadata import Metadata
 
         yield Metadata(language, in_place=request.in_place, overwrite=request.overwrite)
     if not request.kept:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote, unquote
 
-from captioner.collection import THUMBNAILS
-from captioner.ledger import Ledger, Maker
-from captioner.stream import Result
+from captioner.collections.finding import THUMBNAILS
+from captioner.collections.ledger import Ledger, Maker
+from captioner.collections.stream import Result
 
 STYLE = """
 :root { color-scheme: light dark; font: 1rem/1.4 system-ui, sans-serif; }

@@ -9,8 +9,8 @@ from typing import Protocol
 import click
 
 from captioner.caption import Caption
-from captioner.files import write_whole
-from captioner.stream import Result
+from captioner.collections.files import write_whole
+from captioner.collections.stream import Result
 
 
 class Output(Protocol):

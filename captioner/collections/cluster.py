@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from attention_core.errors import UserError
+from captioner.collections.stream import Asked, Result, caption_all
 from captioner.predictor import BATCH, Captioner
-from captioner.stream import Asked, Result, caption_all
 
 os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # it tells much that concerns nobody
 try:

@@ -1,0 +1,1 @@
+"""Captions of whole collections: folders, archives, web sites, and how their commands go on."""
