@@ -12,6 +12,7 @@ import gradio as gr
 from attention_core.errors import UserError
 from attention_core.plots import table_html
 from attention_core.wording import marked, speaker
+from captioner.collections.finding import SUFFIXES
 from captioner.images import open_picture
 from captioner.predictor import shipped
 from captioner.wording import WORDING
@@ -47,6 +48,11 @@ def caption_all(
     return table_html(say("Many pictures"), names, shown), table, lines
 
 
+def pictures_of(folder: list[str]) -> list[str]:
+    """The pictures among a folder's files, by their names."""
+    return [file for file in folder if Path(file).suffix.lower() in SUFFIXES]
+
+
 def _written(rows: list[dict[str, str]]) -> tuple[Path, Path]:
     folder = Path(tempfile.mkdtemp(prefix="captions-"))
     table, lines = folder / "captions.csv", folder / "captions.jsonl"
@@ -62,6 +68,8 @@ def _written(rows: list[dict[str, str]]) -> tuple[Path, Path]:
 def album_tab(language: gr.Dropdown) -> None:
     """Files -> a table of captions, and the files to download."""
     files = gr.File(label=marked("Pictures"), file_count="multiple", file_types=["image"])
+    folder = gr.UploadButton(marked("A whole folder"), file_count="directory")
+    folder.upload(pictures_of, folder, files, api_visibility="private")
     button = gr.Button(marked("Caption all"))
     table = gr.HTML(js_on_load=None, apply_default_css=False)
     with gr.Row():

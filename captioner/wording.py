@@ -45,6 +45,7 @@ WORDING: Tables = {
         ),
         "Many pictures": "多张图片",
         "Pictures": "图片",
+        "A whole folder": "整个文件夹",
         "Caption all": "全部描述",
         "Download CSV": "下载 CSV",
         "Download JSONL": "下载 JSONL",

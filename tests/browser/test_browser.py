@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -93,7 +94,7 @@ def test_many_pictures_are_captioned_and_downloaded(visit, tmp_path):
     (tmp_path / "notes.png").write_text("just words")
     page.get_by_role("button", name="Many pictures").click()
     files = [str(path) for path in (*EXAMPLES[:2], tmp_path / "notes.png")]
-    page.locator("input[type=file][multiple]").set_input_files(files)
+    page.locator("input[type=file][multiple]:not([webkitdirectory])").set_input_files(files)
     expect(page.get_by_role("button", name="Remove this file")).to_have_count(3)
     page.get_by_role("button", name="Caption all").click()
     table = shown(page, ".numbers:has-text('Many pictures')")
@@ -103,6 +104,17 @@ def test_many_pictures_are_captioned_and_downloaded(visit, tmp_path):
     lines = download.value.path().read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
     assert [bool(row["caption"]) for row in rows] == [True, True, False]
+
+
+def test_a_folder_brings_its_pictures(visit, tmp_path):
+    page = visit()
+    (tmp_path / "album" / "more").mkdir(parents=True)
+    shutil.copy(EXAMPLES[0], tmp_path / "album")
+    shutil.copy(EXAMPLES[1], tmp_path / "album" / "more")
+    (tmp_path / "album" / "notes.txt").write_text("just words")
+    page.get_by_role("button", name="Many pictures").click()
+    page.locator("input[webkitdirectory]").set_input_files(str(tmp_path / "album"))
+    expect(page.get_by_role("button", name="Remove this file")).to_have_count(2)
 
 
 def test_the_translation_follows_the_typing(visit, shot):
