@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import torch
 
-from scripts.benchmarking import machine, report, work
+from scripts.benchmarking import growth, machine, report, start, work
 from scripts.benchmarking import quick as checked
 from scripts.benchmarking.peers.table import OTHERS, OURS, PLACE, Entry, started
 from scripts.benchmarking.turns import Notebook, in_turn
@@ -57,6 +57,15 @@ def main(peers: bool, sat: Path | None, quick: bool, threads: int) -> None:
             notes[job] = [each._asdict() for each in in_turn(running, job)]
         for peer in running:
             peer.close()
+    if "start" not in notes:
+        click.echo("cold start")
+        notes["start"] = start.measured()
+    if "growth" not in notes:
+        curves = {}
+        for told, unit, curve in growth.curves():
+            click.echo(told)
+            curves[told] = (unit, {str(size): cost for size, cost in curve.items()})
+        notes["growth"] = curves
     report.write(notes)
 
 
