@@ -59,7 +59,7 @@ def said(text: str, table: Table) -> str:
 def speaker(tables: Tables, request: Request | None) -> Say:
     """``said`` in the language of whoever asks.
 
-    >>> speaker（{"zh": {"Picture": "图片"}}, None）（"Picture"）
+    >>> speaker({"zh": {"Picture": "图片"}}, None)("Picture")
     'Picture'
     """
     table = tables.get(language_of(request), {})

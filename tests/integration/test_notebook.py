@@ -24,7 +24,7 @@ def said(notebook) -> list[str]:
 def test_the_notebook():
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     saved = said(notebook)
-    client = NotebookClient(notebook, timeout=300, resources={"metadata": {"path": NOTEBOOK.parent}})
-    client.execute()
+    folder = {"metadata": {"path": NOTEBOOK.parent}}
+    NotebookClient(notebook, timeout=300, resources=folder).execute()
     assert said(notebook) == saved
     assert sum("image/png" in output for output in saved) == 2
