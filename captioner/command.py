@@ -60,7 +60,9 @@ from captioner.collections.request import Request
     help="Write the picture once for each word, lit where the model looked (PNG).",
 )
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
-@click.option("--fast", is_flag=True, help="Round the model's weights: sooner, and nearly as good.")
+@click.option(
+    "--fast", is_flag=True, help="See in 16 bits, if the processor can: sooner, nearly as good."
+)
 def caption(**options: Any) -> None:
     """Caption PICTURES: files, folders, or - for names on standard input, one a line.
 

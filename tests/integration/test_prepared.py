@@ -31,13 +31,14 @@ def test_a_prepared_captioner_tells_the_same(captioner):
 
 
 def test_a_fast_captioner_tells_nearly_the_same(captioner):
-    """Its best caption is one that the exact one thinks of, or scores nearly as high."""
+    """It scores nearly as high, and differs where the processor has bfloat16."""
+    rounded = torch.cpu.get_capabilities().get("avx512_bf16", False)
     for one, other in zip(
         captions(captioner.prepared(fast=True)), captions(captioner), strict=True
     ):
         assert one.text
         assert one.score == pytest.approx(other.score, abs=1.0)
-        assert one.score != other.score
+        assert (one.score != other.score) == rounded
 
 
 def test_the_command_can_be_fast(captioner):
