@@ -1,7 +1,7 @@
 """How cost grows with each size of the work, the others as they are, and by which power."""
 
+import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -32,7 +32,6 @@ TEXT = {
     "words scored": ("words", (500, 1000, 2000, 4000, 8000)),
 }
 SIDES = (128, 192, 224, 320, 448)
-COUNTS = (10, 30, 100, 300, 1000)
 
 
 def curves() -> Iterator[tuple[str, str, Curve]]:
@@ -42,7 +41,7 @@ def curves() -> Iterator[tuple[str, str, Curve]]:
         yield told, "s", {size: fastest(searching(model, **{name: size})) for size in sizes}
     captioner = Captioner.load().prepared()
     yield "pixels on a side", "s", {side: fastest(encoding(captioner, side)) for side in SIDES}
-    yield "pictures, peak memory", "MB", memory(captioner)
+    yield "pictures, peak memory", "MB", memory()
     yield "processes, training", "tokens/s", {n: parallel(n) for n in range(1, _cores() + 1)}
 
 
@@ -100,32 +99,16 @@ def fastest(do: Callable[[], None]) -> float:
     return min(taken)
 
 
-def memory(captioner: Captioner) -> Curve:
-    """Peak memory of this process so far, after so many pictures of a stream."""
-    from captioner.collections.stream import Asked, caption_all
-
-    files = sorted(work.EXAMPLES.glob("*.jpg"))
-    paths = (files[i % len(files)] for i in range(max(COUNTS)))
-    found = {}
-    for done, _ in enumerate(caption_all(captioner, paths, Asked("en", beam=1)), start=1):
-        if done in COUNTS:
-            unit = 1 if sys.platform == "darwin" else 1024
-            found[done] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
-    return found
+def memory() -> Curve:
+    """Peak memory of a process that captions a stream, after so many pictures."""
+    told = json.loads(_said([sys.executable, "-m", "scripts.benchmarking.stream"]))
+    return {int(count): megabytes for count, megabytes in told.items()}
 
 
 def parallel(processes: int) -> float:
     """Target tokens a second of training in so many processes, with a thread each."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(
-        [*launch, "-m", "scripts.benchmarking.parallel"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(done.stdout.split()[-1])
+    return float(_said([*launch, "-m", "scripts.benchmarking.parallel"]).split()[-1])
 
 
 def drawn(found: dict[str, tuple[str, Curve]]) -> None:
@@ -143,6 +126,13 @@ def drawn(found: dict[str, tuple[str, Curve]]) -> None:
     with plt.rc_context({"svg.hashsalt": "growth"}):
         figure.savefig(FIGURE, metadata={"Date": None})
     plt.close(figure)
+
+
+def _said(command: list[str]) -> str:
+    """What a process prints that has a thread."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 def _cores() -> int:

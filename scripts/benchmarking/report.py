@@ -22,7 +22,7 @@ The work: random weights; vocabulary {work.VOCABULARY:,}, embedding {work.EMBEDD
 {work.SOURCE} tokens, no search ending before. The network is the one that JoeyNMT and OpenNMT-py
 build: a bidirectional encoder, attention after the decoder's GRU, an attentional layer of the
 hidden size that is fed to the next step and scores the vocabulary. Whoever has another network is
-marked, with the operations that it takes.
+marked, with the operations that it takes. d2l, eole, fairseq and Marian are not among them.
 """
 
 LIMITS = """## The limit

@@ -1,10 +1,8 @@
 """What it takes from the start of a process to its last line, and where the time goes."""
 
 import json
-import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from statistics import median
@@ -48,6 +46,20 @@ print(json.dumps(told))
 """
 
 
+WATCHED = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+nothing = subprocess.DEVNULL
+process = subprocess.Popen(sys.argv[1:], stdout=nothing, stderr=nothing)
+_, status, used = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - began
+process.returncode = os.waitstatus_to_exitcode(status)
+unit = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
+print(json.dumps([seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit / 1e6]))
+sys.exit(process.returncode)
+"""  # in a process that is small: its own peak memory counts as that of those it starts
+
+
 class Run(NamedTuple):
     """A process that ended: seconds, those that processors worked, and its peak memory in MB."""
 
@@ -57,16 +69,8 @@ class Run(NamedTuple):
 
 
 def ran(command: list[str]) -> Run:
-    """One process, from its start to its end."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise ChildProcessError(f"{' '.join(command)} failed")
-    unit = 1 if sys.platform == "darwin" else 1024  # bytes of ru_maxrss
-    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit / 1e6)
+    """One process, from its start to its end. Raises CalledProcessError where it fails."""
+    return Run(*json.loads(_said([sys.executable, "-c", WATCHED, *command])))
 
 
 def measured() -> dict[str, Any]:

@@ -17,7 +17,14 @@ from attention_core.training import SearchConfig, TrainingConfig
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 # In English alone:
-REPORTS = {"architecture.md", "multi30k.md", "reproduction.md", "results.md", "verification.md"}
+REPORTS = {
+    "architecture.md",
+    "multi30k.md",
+    "performance.md",
+    "reproduction.md",
+    "results.md",
+    "verification.md",
+}
 ENGLISH = sorted(DOCS.glob("*.md"))
 CHINESE = sorted((DOCS / "zh").glob("*.md"))
 NUMBER = r"(?<![\w.])-?\d+\.\d{3}(?!\d)"
