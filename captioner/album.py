@@ -6,6 +6,7 @@ import csv
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -68,7 +69,8 @@ def _written(rows: list[dict[str, str]]) -> tuple[Path, Path]:
 def album_tab(language: gr.Dropdown) -> None:
     """Files -> a table of captions, and the files to download."""
     files = gr.File(label=marked("Pictures"), file_count="multiple", file_types=["image"])
-    folder = gr.UploadButton(marked("A whole folder"), file_count="directory")
+    label: Any = marked("A whole folder")
+    folder = gr.UploadButton(label, file_count="directory")
     folder.upload(pictures_of, folder, files, api_visibility="private")
     button = gr.Button(marked("Caption all"))
     table = gr.HTML(js_on_load=None, apply_default_css=False)
