@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -12,7 +13,7 @@ from attention_core.demo.steps import AttentionStep, stated, walk
 from attention_core.errors import UserError
 from attention_core.parts.scorers import SCORERS, Scorer
 from attention_core.search import greedy_search
-from attention_core.translation.predictor import Translator, shipped
+from attention_core.translation.predictor import Translator
 
 TINY, SHIPPED = "tiny", "shipped"
 LONGEST = 200  # characters
@@ -66,7 +67,7 @@ def _tiny(text: str, scorer: str) -> Lesson:
 def _shipped(text: str, language: str, scorer: str) -> Lesson:
     if len(text) > LONGEST:
         raise UserError(f"the sentence is too long: at most {LONGEST} characters are followed here")
-    translator = shipped()
+    translator = _translator()
     sentence, *_ = translator.encode(text)
     ((best, *_),) = translator.decode([sentence.ids], to=language, width=1)
     trained = scorer == own_scorer()
@@ -85,13 +86,19 @@ def _shipped(text: str, language: str, scorer: str) -> Lesson:
     return _lesson(scorer, trained, sentence.ids, best.tokens, steps, name)
 
 
+@cache
+def _translator() -> Translator:
+    """The one that ships, not ``prepared``, which would lay out the matrices that are shown."""
+    return Translator.load()
+
+
 def own_scorer() -> str:
     """The name of the scorer that the shipped translator was trained with.
 
     >>> own_scorer()
     'bilinear'
     """
-    own = _scorer(shipped())
+    own = _scorer(_translator())
     return next(name for name in SCORERS if type(stated(name, own)) is type(own))
 
 

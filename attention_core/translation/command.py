@@ -40,6 +40,9 @@ BATCH = 64  # lines of standard input at a time
 )
 @click.option("--arcs", is_flag=True, help="Draw it as arcs instead of a heat map.")
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
+@click.option(
+    "--fast", is_flag=True, help="With weights of 8 bits, if the processor can: nearly as good."
+)
 def translate(
     text: str | None,
     language: str,
@@ -49,6 +52,7 @@ def translate(
     alignment: Path | None,
     arcs: bool,
     checkpoint: str | None,
+    fast: bool,
 ) -> None:
     """Translate English TEXT, or each line of standard input.
 
@@ -69,7 +73,10 @@ def translate(
         raise click.UsageError("--arcs is a way to draw: give the FILE by --alignment")
     from attention_core.translation.predictor import Translator, shipped
 
-    translator = Translator.load(find_checkpoint(checkpoint)) if checkpoint else shipped(language)
+    if checkpoint:
+        translator = Translator.load(find_checkpoint(checkpoint)).prepared(fast=fast)
+    else:
+        translator = shipped(language, fast=fast)
     translator.tokenizer.begin(language)  # an unknown language is told before anything is read
     if text is None:
         sys.exit(0 if _serve_lines(translator, language, beam, nbest, as_json) else 1)
