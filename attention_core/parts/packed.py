@@ -89,7 +89,11 @@ class Int8Linear(nn.Module):
 
 
 def layer(weight: Tensor, *, int8: bool = False) -> Layer:
-    """What lays out weights like this one best: plainly where it can't be done."""
+    """What lays out weights like this one best: plainly where it can't be done.
+
+    >>> layer(torch.zeros(2, 3, dtype=torch.float64)).__name__
+    'PlainLinear'
+    """
     x86 = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
     if x86 and weight.device.type == "cpu" and weight.dtype == torch.float32:
         return Int8Linear if int8 else PackedLinear

@@ -220,7 +220,7 @@ def test_the_commands_set_up_once(tmp_path, python):
     assert first.stderr.startswith(f"Setting up .venv with {python}, once")
     assert (second.stdout, second.stderr) == ("attention-core demo\n", "")
     tests = clone.run("test", "-k", "beam")
-    assert tests.stdout.endswith("python -m pytest -k beam\n")
+    assert tests.stdout.endswith("--dist loadfile -k beam\n")
     assert clone.installations() == 1
 
 
