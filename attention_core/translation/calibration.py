@@ -28,17 +28,18 @@ class Measured(NamedTuple):
 def measured(translator: Translator, pairs: Sequence[Pair]) -> list[Measured]:
     """The pairs' sources, each once, translated and compared with all of their translations.
 
-    Texts of several sentences are left out. chrF: Popović 2015, by sacreBLEU.
+    Texts of several sentences are left out. chrF: Popović 2015, by sacreBLEU, of up to six letters,
+    or two Chinese characters, either of which is about a word.
 
     >>> measured(Translator.load(), [])
     []
     """
     from sacrebleu.metrics import CHRF
 
-    chrf = CHRF()
     results = []
     by_language = sorted(pairs, key=lambda pair: pair.language)
     for language, group in groupby(by_language, key=lambda pair: pair.language):
+        chrf = CHRF(char_order=2 if language == "zh" else 6)
         references: dict[str, list[str]] = defaultdict(list)
         for pair in group:
             references[pair.source].append(pair.target)
