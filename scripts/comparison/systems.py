@@ -55,7 +55,16 @@ SYSTEMS = {
     "wide": System("LSTM 512", (*BASE, "model.hidden=512")),
     "small-vocabulary": System("2,000 pieces", (*BASE, "data.vocabulary=2000")),
     "trilingual": System(
-        "one model into three languages", (*BASE, 'data.languages=["de", "fr", "cs"]')
+        "one model into three languages, LSTM 320, the mean of the last 5 validations",
+        (
+            *BASE,
+            'data.languages=["de", "fr", "cs"]',
+            "model.hidden=320",
+            "training.warmup=2000",
+            "training.validate_every=2000",
+            "training.average=5",
+            "training.average_of=last",
+        ),
     ),
     "bpe-dropout": System("BPE-dropout 0.1", (*BASE, "data.bpe_dropout=0.1")),
     "word-dropout": System("word dropout 0.1", (*BASE, "model.word_dropout=0.1")),
@@ -78,7 +87,9 @@ SYSTEMS = {
         ),
         after="base",
     ),
-    "final": System("the recipe as it is"),
+    "final": System("the recipe as it is, into German"),
+    "final-fr": System("the recipe, into French", ('data.languages=["fr"]',)),
+    "final-cs": System("the recipe, into Czech", ('data.languages=["cs"]',)),
 }
 BASELINES = {"de": "base", "fr": "base-fr", "cs": "base-cs"}  # what into a language is compared to
 
