@@ -1,6 +1,7 @@
 """What the tab *Learn* shows: the numbers of the model itself, in whichever language."""
 
 import re
+from html import escape
 from types import SimpleNamespace
 
 import gradio
@@ -12,6 +13,7 @@ from attention_core.demo import example, learn
 from attention_core.demo.lesson import SHIPPED, TINY, lesson, own_scorer
 from attention_core.demo.steps import stated, walk
 from attention_core.errors import UserError
+from attention_core.wording import speaker
 
 TEXT = "A dog runs on the beach."
 ENGLISH, CHINESE = (SimpleNamespace(headers={"accept-language": tag}) for tag in ("en", "zh-CN"))
@@ -135,9 +137,15 @@ def test_forth_and_back_stay_within():
 
 
 def test_an_untrained_scorer_says_so_and_what_the_model_wrote():
-    found, _, html = learn.follow(TEXT, SHIPPED, "de", "additive", 1, ENGLISH)
-    assert "This scorer was not trained here" in html
-    assert f"The model with its own scorer wrote {found.tokens[0]}." in html
+    found, *_ = learn.follow(TEXT, SHIPPED, "de", "additive", 1, ENGLISH)
+    pages = [learn.shown(found, place, speaker({}, ENGLISH)) for place in range(len(found.steps))]
+    differing = 0
+    for page, word, likely in zip(pages, found.tokens, found.likeliest, strict=True):
+        assert "This scorer was not trained here" in page
+        other = likely[0][0] != word
+        assert (f"The model with its own scorer wrote {escape(word)}." in page) == other
+        differing += other
+    assert differing > 0
 
 
 def test_a_problem_is_a_message():
