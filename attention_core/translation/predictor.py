@@ -105,8 +105,8 @@ class Translator(TextTranslator):
         """The same translator for this processor and for use alone: its weights laid out
         (``packed``), the translations the same.
 
-        ``fast`` rounds the weights to 8 bits: two thirds of the time, for less than 0.1 BLEU on
-        Multi30k val into German (``docs/performance.md``).
+        ``fast`` rounds the weights to 8 bits: two thirds of the time, within 0.3 BLEU on Multi30k
+        val into German (``docs/performance.md``).
         """
         other = copy.copy(self)
         other.model = packed(self.model, int8=fast)
