@@ -276,7 +276,8 @@ class RecurrentDecoder(nn.Module):
         self, top: Tensor, context: Tensor | None, embedded: Tensor, masks: "_Masks"
     ) -> Tensor:
         top = dropped(top, self.dropout, masks.top)
-        return dropped(self.readout(top, context, embedded), self.dropout, masks.readout)
+        features: Tensor = self.readout(top, context, embedded)
+        return features if features is top else dropped(features, self.dropout, masks.readout)
 
     def _attend(
         self,

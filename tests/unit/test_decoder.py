@@ -226,6 +226,16 @@ def test_dropout_acts_on_words_states_and_features():
     assert not torch.allclose(decoder.step(TOKENS, memory, state)[0], decoder.bias.expand(B, -1))
 
 
+def test_a_state_that_is_read_out_as_it_is_is_dropped_once():
+    torch.manual_seed(0)
+    decoder = decoder_of("sutskever", dropout=0.5)
+    _, state = begun(decoder)
+    top = torch.ones(1000, state.hidden.size(-1))
+    features = decoder._read(top, None, top, decoder._masks(state))
+    assert_close((features == 0).double().mean(), torch.tensor(0.5).double(), rtol=0, atol=0.03)
+    assert features.max() == 2
+
+
 def test_parts_may_be_put_together_by_hand():
     torch.manual_seed(0)
     recurrence = RecurrentStack("gru", 6, 6)
