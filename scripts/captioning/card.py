@@ -1,18 +1,19 @@
 """What the card of a captioner tells of its failures: python -m scripts.captioning.card CHECKPOINT
 
-Prints, in Markdown, the twelve worst captions of the validation pictures, and how far its
+Puts the twelve worst captions of the validation pictures at the end of the card, and how far its
 confidence can be trusted on test pictures and on pictures elsewhere, which it wasn't fitted on.
 Draws the twelve in one sheet, docs/images/failures.jpg.
 """
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
+from torch import Tensor
 
 from attention_core import UserError, checkpoint
 from attention_core.recipe import from_dict
@@ -21,6 +22,7 @@ from captioner.calibration import Measured, measured
 from captioner.confidence import DOUBTFUL
 from captioner.corpus import Corpus
 from captioner.data import read
+from captioner.features import build
 from captioner.labels import labels
 from captioner.learner import CaptionRecipe
 from captioner.predictor import Captioner
@@ -31,37 +33,58 @@ SHEET = Path("docs/images/failures.jpg")
 WORST = 12
 SIDE = 160  # pixels of a picture on the sheet
 DATA = Path("data")
+HEADING = "## Where it fails"
 
 
-def main() -> None:
-    captioner = Captioner.load(sys.argv[1])
-    recipe = from_dict(CaptionRecipe, checkpoint.read(sys.argv[1]).config)
-    corpus = read(recipe.data, ("val", "test"))
-    language = captioner.languages[0]
-    failures = worst(judged(captioner, corpus, "val", language))
-    print(told(failures, corpus, language))
-    draw([corpus.pictures[each.image].open() for each in failures])
+def write_failures(place: Path) -> None:
+    """Puts both tables at the end of the card of a checkpoint, and draws the sheet."""
+    captioner = Captioner.load(place)
     if captioner.confidence is None:
         raise UserError("this captioner has no confidence to be judged")
+    recipe = from_dict(CaptionRecipe, checkpoint.read(place).config)
+    cache = Path(recipe.data.cache)
+    corpus = read(recipe.data, ("val", "test"))
+    language = captioner.languages[0]
+    failures = worst(judged(captioner, corpus, "val", language, cache))
     rows = []
-    for language in captioner.languages:
-        tests = {"test": corpus, elsewhere.SPLIT: elsewhere.read(DATA / "coco", language)}
+    for each in captioner.languages:
+        tests = {"test": corpus, elsewhere.SPLIT: elsewhere.read(DATA / "coco", each)}
         for split, of_split in tests.items():
             if of_split is not None:
-                found = judged(captioner, of_split, split, language)
-                rows.append([f"{of_split.name} {split} {language}", *agreement(captioner, found)])
+                found = judged(captioner, of_split, split, each, cache)
+                rows.append([f"{of_split.name} {split} {each}", *agreement(captioner, found)])
     header = ["pictures", "expected", "measured", "error", "correlation"]
-    print(table(["", *header, "doubted", "measured if doubted", "measured if not"], rows))
+    header += ["doubted", "measured if doubted", "measured if not"]
+    draw([corpus.pictures[each.image].open() for each in failures])
+    card = place / checkpoint.CARD
+    lines = [
+        card.read_text("utf-8").partition(HEADING)[0].rstrip(),
+        f"\n{HEADING}\n",
+        "The twelve validation pictures of the least CIDEr-D, those said most surely first,",
+        f"[drawn]({os.path.relpath(SHEET, place)}) in the same order. Written by",
+        "`python -m scripts.captioning.card`.\n",
+        told(failures, corpus, language),
+        "How sure it is, expected and measured quality being CIDEr-D of which 100 points are 1:\n",
+        table(["", *header], rows),
+    ]
+    card.write_text("\n".join(lines), "utf-8")
+    print(card)
 
 
-def judged(captioner: Captioner, corpus: Corpus, split: str, language: str) -> list[Measured]:
+def judged(
+    captioner: Captioner, corpus: Corpus, split: str, language: str, cache: Path
+) -> list[Measured]:
     """Every picture of a split with its caption and how good that is."""
     counts = captioner.confidence.named if captioner.confidence else [0] * len(labels())
+    references = corpus.of(split, language)
+    stamps = {image: corpus.pictures[image].stamp for image in references}
+    pictures = [corpus.pictures[image] for image in references]
+    features = build(cache, captioner.backbone, captioner.size, pictures)
 
-    def opened(images: Sequence[str]) -> torch.Tensor:
-        return captioner.tensors([corpus.pictures[image].open() for image in images])
+    def sources(images: Sequence[str]) -> Tensor:
+        return features[[stamps[image] for image in images]]
 
-    return measured(captioner, opened, corpus.of(split, language), language, counts)
+    return measured(captioner, sources, references, language, counts)
 
 
 def worst(found: Sequence[Measured]) -> list[Measured]:
@@ -105,11 +128,11 @@ def draw(pictures: Sequence[Image.Image]) -> None:
         sheet.paste(picture.resize((SIDE, SIDE)), (column * SIDE, row * SIDE))
     SHEET.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(SHEET, quality=85)
-    print(SHEET, file=sys.stderr)
+    print(SHEET)
 
 
 if __name__ == "__main__":
     try:
-        main()
+        write_failures(Path(sys.argv[1]))
     except UserError as error:
         sys.exit(f"error: {error}")
