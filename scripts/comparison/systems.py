@@ -42,6 +42,7 @@ BASE = (
     "training.warmup=900",
     "training.validate_every=1000",
     "training.average=0",
+    "training.precision=no",
 )
 SYSTEMS = {
     "base": System("luong, LSTM 256, into German alone", BASE),
