@@ -36,5 +36,5 @@ def masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
     if valid.dtype != torch.bool:
         raise ValueError(f"valid: expected torch.bool, True where real, got {valid.dtype}")
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-    lowest = torch.finfo(scores.dtype).min
-    return scores.masked_fill(~valid, lowest).softmax(-1).masked_fill(~valid, 0.0)
+    padding, lowest = ~valid, torch.finfo(scores.dtype).min
+    return scores.masked_fill(padding, lowest).softmax(-1).masked_fill(padding, 0.0)
