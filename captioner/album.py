@@ -30,21 +30,25 @@ def caption_all(
     A file that is no picture has its problem in the place of a caption, and the others go on.
     """
     say = speaker(WORDING, request)
+    unsure = say("not sure")
     if not files:
         problem = say("there are no pictures yet: choose some")
         raise gr.Error(problem, title=say("Error"), print_exception=False)
-    rows = []
+    rows: list[dict[str, Any]] = []
+    shown = []
     for index, file in enumerate(files):
         progress((index, len(files)), desc=say(f"picture {index + 1} of {len(files)}"))
-        row = {"image": Path(file).name, "caption": "", "error": ""}
+        row: dict[str, Any]
+        row = {"image": Path(file).name, "caption": "", "confidence": None, "error": ""}
         try:
             (best,) = shipped().caption([open_picture(file)], language=language)
-            row["caption"] = best.text
+            row |= {"caption": best.text, "confidence": best.confidence}
+            told = f"{best.text} (⚠️ {unsure})" if best.doubtful else best.text
         except UserError as error:
-            row["error"] = say(str(error).replace(file, row["image"]))
+            row["error"] = told = say(str(error).replace(file, Path(file).name))
         rows.append(row)
+        shown.append([Path(file).name, told])
     names = [say("file"), say("caption")]
-    shown = [[row["image"], row["caption"] or row["error"]] for row in rows]
     table, lines = (gr.update(value=str(path), visible=True) for path in _written(rows))
     return table_html(say("Many pictures"), names, shown), table, lines
 
@@ -54,7 +58,7 @@ def pictures_of(folder: list[str]) -> list[str]:
     return [file for file in folder if Path(file).suffix.lower() in SUFFIXES]
 
 
-def _written(rows: list[dict[str, str]]) -> tuple[Path, Path]:
+def _written(rows: list[dict[str, Any]]) -> tuple[Path, Path]:
     folder = Path(tempfile.mkdtemp(prefix="captions-"))
     table, lines = folder / "captions.csv", folder / "captions.jsonl"
     with table.open("w", encoding="utf-8-sig", newline="") as file:  # as spreadsheets read it

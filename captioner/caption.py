@@ -10,6 +10,8 @@ import numpy as np
 
 from attention_core.tokenizer import Tokenizer
 
+DOUBTFUL = 0.35  # quality under which a caption is seldom right
+
 
 class Found(Protocol):
     """A hypothesis, of ``attention_core.search`` or of the runtime."""
@@ -38,8 +40,13 @@ class Caption:
     tokens: list[str]  # words
     attention: list[list[list[float]]]  # for each word a grid, rows from the top, sum at most 1
     looked: list[float] | None = None  # for each word 1 - β, where it may look elsewhere
-    expected: float | None = None  # quality, 0 to 1, where the model tells its confidence
+    confidence: float | None = None  # the quality, 0 to 1, that can be expected of it
     alternatives: tuple[Caption, ...] = ()  # the next best, best first
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether the model isn't sure of it; never where its confidence is not known."""
+        return self.confidence is not None and self.confidence < DOUBTFUL
 
 
 def told(

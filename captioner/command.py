@@ -86,9 +86,11 @@ def caption(**options: Any) -> None:
     .tif or .tiff; hidden files and folders, links to folders and copies that this command made are
     left out.
 
-    --out has the columns image, caption, score, language and model, --html a folder of thumbnails
-    beside it; in both, the pictures are named by their paths from the file's own folder. Neither
-    mixes captions of two models or languages.
+    A model that was calibrated warns of captions that it isn't sure of.
+
+    --out has the columns image, caption, score, confidence, language and model, --html a folder of
+    thumbnails beside it; in both, the pictures are named by their paths from the file's own folder.
+    Neither mixes captions of two models or languages.
 
     --write-metadata fills what is empty of the alt text (XMP) and the description (XMP, EXIF, IPTC)
     of JPEG, PNG, WebP and TIFF pictures, whose pixels stay as they are. Captions that somebody

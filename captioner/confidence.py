@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from attention_core.search import Hypothesis
 
 CONFIDENCE = "confidence.json"  # its file in a checkpoint
-DOUBTFUL = 0.35  # under which a caption is seldom right
 INPUTS = 5
 
 

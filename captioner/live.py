@@ -10,10 +10,12 @@ from typing import Any
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from attention_core.search import Hypothesis, sample, watched
 from attention_core.training import SearchConfig
 from captioner.caption import Caption
+from captioner.features import grid
 from captioner.predictor import Captioner
 
 
@@ -49,8 +51,7 @@ def live(
 
     def work() -> None:
         try:
-            found = _search(captioner, picture, language, choices, seen)
-            told_so_far.put(captioner.told(found, language))
+            told_so_far.put(_searched(captioner, picture, language, choices, seen))
         except Exception as error:  # of this thread, raised in the one that reads
             told_so_far.put(error)
 
@@ -67,12 +68,21 @@ def live(
 
 
 @torch.inference_mode()
-def _search(
+def _searched(
     captioner: Captioner, picture: Image.Image, language: str, choices: Choices, seen: Any
+) -> Caption:
+    features = grid(captioner.backbone, captioner.tensors([picture]))
+    found = _search(captioner, features, language, choices, seen)
+    (caption,) = captioner.assessed([captioner.told(found, language)], features, [found], language)
+    return caption
+
+
+def _search(
+    captioner: Captioner, features: Tensor, language: str, choices: Choices, seen: Any
 ) -> list[Hypothesis]:
     begin = torch.tensor([captioner.tokenizer.begin(language)])
     search = _configured(captioner.search, choices)
-    memory, state = captioner.model.remember(captioner.tensors([picture]))
+    memory, state = captioner.model.remember(features)
     step: Any
     first: Any
     step, first = watched(captioner.step(language), state, 1, seen)

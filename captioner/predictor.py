@@ -161,12 +161,25 @@ class Captioner:
             features = grid(self.backbone, source) if source.dim() == 4 else source
         ranked = self.hypotheses(features, language=language, width=width)
         captions = [self.told(each[:nbest], language) for each in ranked]
+        return self.assessed(captions, features, ranked, language)
+
+    def assessed(
+        self,
+        captions: Sequence[Caption],
+        features: Tensor,
+        ranked: Sequence[Sequence[Hypothesis]],
+        language: str,
+    ) -> list[Caption]:
+        """Captions with their confidence, as they are where the model has none.
+
+        ``features`` (B, S, F) are those of the pictures, ``ranked`` what search found for each.
+        """
         if self.confidence is None or not isinstance(self.backbone, EfficientNetLite):
-            return captions
+            return list(captions)
         with torch.inference_mode():
             classes = classes_of(self.backbone, features)
         return [
-            replace(c, expected=self.confidence.expected(seen, best, c.text, language))
+            replace(c, confidence=self.confidence.expected(seen, best, c.text, language))
             for c, seen, (best, *_) in zip(captions, classes, ranked, strict=True)
         ]
 

@@ -35,7 +35,7 @@ NONE_TO_COMPARE = (
     "No Show and Tell model is installed here, so there is nothing to compare with. It sees the"
     " picture once, as one vector, before its first word (Vinyals et al. 2015)."
 )
-Page = tuple[str, str, str, str]  # caption, to point at, alternatives, alt text
+Page = tuple[str, str, str, str, str]  # caption, how sure, to point at, alternatives, alt text
 
 
 class Answer(TypedDict):
@@ -43,6 +43,7 @@ class Answer(TypedDict):
 
     caption: str
     score: float
+    confidence: float | None
     words: list[str]
     attention: list[list[list[float]]]
     alternatives: list[str]
@@ -51,8 +52,9 @@ class Answer(TypedDict):
 def caption(picture: str | None, language: str = "en", beam: int = 5, nbest: int = 1) -> Answer:
     """Caption a picture.
 
-    The score is the mean log-probability of a token. The attention has a grid for each word, rows
-    from the top: how much the model looked at each part of the picture.
+    The score is the mean log-probability of a token, the confidence 0 to 1, or null where it isn't
+    known. The attention has a grid for each word, rows from the top: how much the model looked at
+    each part of the picture.
 
     Args:
         picture: A JPEG, PNG, WebP or GIF file.
@@ -71,6 +73,7 @@ def caption(picture: str | None, language: str = "en", beam: int = 5, nbest: int
     return Answer(
         caption=best.text,
         score=best.score,
+        confidence=best.confidence,
         words=best.tokens,
         attention=best.attention,
         alternatives=[found.text for found in best.alternatives],
@@ -102,13 +105,23 @@ def page(
         )
         for found in live(shipped(), image, language, choices):
             if isinstance(found, str):
-                yield found + " …", "", "", ""
+                yield found + " …", "", "", "", ""
             else:
                 wording = WORDING.get(language_of(request))
                 pointed = _pointed(image, found, wording)
-                yield found.text, pointed, _ranked(found, say), f'alt="{escape(found.text)}"'
+                alt = f'alt="{escape(found.text)}"'
+                yield found.text, _sure(found, say), pointed, _ranked(found, say), alt
     except UserError as error:
         raise gr.Error(say(str(error)), title=say("Error"), print_exception=False) from None
+
+
+def _sure(found: Caption, say: Say) -> str:
+    if found.confidence is None:
+        return ""
+    sure = f"{found.confidence:.0%}"
+    if found.doubtful:
+        return say(f"⚠️ **Not sure: confidence {sure}.**")
+    return say(f"Confidence {sure}")
 
 
 def _pointed(image: Any, found: Caption, wording: Any) -> str:
@@ -221,6 +234,7 @@ def tab() -> None:
                 )
         with gr.Column():
             text = gr.Textbox(label=marked("Caption"), interactive=False, buttons=["copy"])
+            sure = gr.Markdown()
             pointed = gr.HTML(**plain)
             alternatives = gr.HTML(**plain)
             alt = gr.Textbox(label=marked("As alt text"), buttons=["copy"])
@@ -244,7 +258,7 @@ def tab() -> None:
     with gr.Accordion(marked("Many pictures"), open=False):
         album_tab(language)
     inputs = [picture, language, beam, nbest, shortest, longest, temperature]
-    outputs = [text, pointed, alternatives, alt]
+    outputs = [text, sure, pointed, alternatives, alt]
     gr.on([button.click, picture.upload], page, inputs, outputs, api_visibility="private")
     with examples:
         gr.Examples(

@@ -15,6 +15,9 @@ WORDING: Tables = {
         "Shortest, in tokens": "最短（词元）",
         "Longest, in tokens": "最长（词元）",
         "Temperature (0 searches, above it samples)": "温度（0 为搜索，大于 0 为采样）",
+        "Confidence {}": "把握 {}",
+        "⚠️ **Not sure: confidence {}.**": "⚠️ **没有把握：{}。**",
+        "not sure": "没有把握",
         "As alt text": "替代文字（alt）",
         "Where the model looked for each word": "写每个词时模型看向哪里",
         "Point at a word to see where the model looked, or at the picture to see which words.": (

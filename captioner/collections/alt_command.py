@@ -12,6 +12,7 @@ import click
 from attention_core.errors import UserError
 
 STDIN = Path("-")
+PROBLEMS = ("doubtful", "elsewhere", "failed")
 
 
 @click.command()
@@ -48,6 +49,8 @@ def alt(
 
     A page's alt texts are in its language, where the model has that; else they are in the model's
     first, and marked with lang=.
+
+    Alt texts that a calibrated model isn't sure of are listed, to be looked over.
 
     The exit status is 1 where a page or a picture could not be read, and the others are served.
     """
@@ -87,9 +90,12 @@ def _tell(report: dict[str, Any]) -> None:
     for each in report["elsewhere"]:
         address = each["src"][:80] or "no address"  # it may be a whole picture, as data:
         click.echo(f"{page}:{each['line']}: no file here: {address}", err=True)
+    for each in report["doubtful"]:
+        sure = f"{each['confidence']:.0%}"
+        click.echo(f"{page}:{each['line']}: not sure ({sure}): {each['alt']}", err=True)
     for each in report["failed"]:
         click.echo(f"error: {page}:{each['line']}: {each['problem']}", err=True)
     counts = [f"{len(report['filled'])} filled", f"{report['left']} left as they were"]
-    counts += [f"{len(report[name])} {name}" for name in ("elsewhere", "failed") if report[name]]
+    counts += [f"{len(report[name])} {name}" for name in PROBLEMS if report[name]]
     written = f" -> {report['written']}" if report["written"] else ""
     click.echo(f"{page}: {', '.join(counts)}{written}", err=True)

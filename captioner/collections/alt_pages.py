@@ -66,6 +66,7 @@ class Filler:
             "written": None,
             "left": found.left,
             "filled": [],
+            "doubtful": [],
             "elsewhere": [],
             "failed": [],
         }
@@ -80,13 +81,17 @@ class Filler:
         alts = {}
         for gap, path, language in local:
             result = self.known[path, language]
-            told = {"line": gap.line, "src": gap.source}
+            told: dict[str, Any] = {"line": gap.line, "src": gap.source}
             if result.caption is None:
                 report["failed"].append({**told, "problem": result.problem})
                 continue
-            report["filled"].append({**told, "alt": result.caption.text, "lang": language})
+            best = result.caption
+            told |= {"alt": best.text, "lang": language}
+            report["filled"].append(told)
+            if best.doubtful:
+                report["doubtful"].append({**told, "confidence": best.confidence})
             foreign = found.language and not gap.language and _main(found.language) != language
-            alts[gap.start] = result.caption.text, language if foreign else None
+            alts[gap.start] = best.text, language if foreign else None
         return document.filled(alts), report
 
     def _language(self, declared: str | None) -> str:

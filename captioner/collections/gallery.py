@@ -62,11 +62,13 @@ class Gallery(Ledger):
     def line(self, image: str, result: Result) -> str:
         assert result.caption is not None
         model, language, text, name = map(html.escape, (*self.maker, result.caption.text, image))
+        best = result.caption
+        unsure = f"<b>not sure: {best.confidence:.0%}</b> " if best.doubtful else ""
         source = quote(f"{self.thumbnails.name}/{_thumbnail(image)}")
         return (
             f'<li data-model="{model}"><a href="{quote(image)}" lang="{language}">'
             f'<img src="{source}" alt="" loading="lazy"><span>{text}</span></a>'
-            f"<small>{name}</small></li>"
+            f"<small>{unsure}{name}</small></li>"
         )
 
     def parsed(self, line: str) -> tuple[str, Maker]:

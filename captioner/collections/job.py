@@ -113,7 +113,7 @@ class Job:
 
     def __init__(self, outputs: Sequence[Output], *, total: int | None, quiet: bool) -> None:
         self.outputs = outputs
-        self.captioned = self.there = self.failed = 0
+        self.captioned = self.doubtful = self.there = self.failed = 0
         console = Console(stderr=True)
         self.progress = Progress(
             BarColumn(),
@@ -152,7 +152,8 @@ class Job:
 
     def summary(self) -> str:
         """What was done, in one line."""
-        done = f"{self.captioned} captioned"
+        doubtful = f" ({self.doubtful} of them not sure)" if self.doubtful else ""
+        done = f"{self.captioned} captioned{doubtful}"
         there = f", {self.there} already had captions" if self.there else ""
         failed = f", {self.failed} failed" if self.failed else ""
         return f"{done}{there}{failed}"
@@ -169,6 +170,7 @@ class Job:
             self.report(UserError("; ".join(problems)))
         else:
             self.captioned += 1
+            self.doubtful += result.caption is not None and result.caption.doubtful
 
 
 class _Rate(ProgressColumn):

@@ -128,7 +128,7 @@ class Ledger(ABC):
 
 
 class JsonLines(Ledger):
-    """A JSON object a line: image, caption, score, language, model and, if asked, alternatives."""
+    """A JSON object a line: the columns of ``Table`` and, if asked, alternatives."""
 
     def line(self, image: str, result: Result) -> str:
         return json.dumps(_row(image, result, self.maker), ensure_ascii=False)
@@ -139,9 +139,9 @@ class JsonLines(Ledger):
 
 
 class Table(Ledger):
-    """CSV for spreadsheets: the same columns, without alternatives."""
+    """CSV for spreadsheets; the confidence is empty where the model tells none."""
 
-    columns: ClassVar = ("image", "caption", "score", "language", "model")
+    columns: ClassVar = ("image", "caption", "score", "confidence", "language", "model")
     head = "\ufeff" + ",".join(columns)  # by the mark spreadsheets know UTF-8
 
     def line(self, image: str, result: Result) -> str:
@@ -151,7 +151,7 @@ class Table(Ledger):
         return text.getvalue()
 
     def parsed(self, line: str) -> tuple[str, Maker]:
-        ((image, _, _, language, model),) = csv.reader([line])
+        ((image, _, _, _, language, model),) = csv.reader([line])
         return image, Maker(model, language)
 
 
@@ -162,6 +162,7 @@ def _row(image: str, result: Result, maker: Maker) -> dict[str, Any]:
         "image": image,
         "caption": best.text,
         "score": round(best.score, 4),
+        "confidence": None if best.confidence is None else round(best.confidence, 4),
         "language": maker.language,
         "model": maker.model,
     }

@@ -41,6 +41,7 @@ class Printed:
         best = result.caption
         assert best is not None
         path = click.format_filename(result.path)
+        self._warn(path, best)
         if self.as_json:
             click.echo(json.dumps(self._entry(path, best), ensure_ascii=False))
             return
@@ -57,6 +58,7 @@ class Printed:
             "path": path,
             "caption": best.text,
             "score": round(best.score, 4),
+            "confidence": None if best.confidence is None else round(best.confidence, 4),
             "tokens": best.tokens,
             "attention": [
                 [[round(weight, 4) for weight in row] for row in grid] for grid in best.attention
@@ -70,6 +72,14 @@ class Printed:
                 for found in best.alternatives
             ]
         return entry
+
+    def _warn(self, path: str, best: Caption) -> None:
+        if best.doubtful:
+            where = f"{path}: " if self.several else ""
+            click.echo(
+                f"warning: {where}not sure of this caption (confidence {best.confidence:.0%})",
+                err=True,
+            )
 
 
 class Sidecar:

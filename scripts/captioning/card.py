@@ -19,7 +19,7 @@ from attention_core import UserError, checkpoint
 from attention_core.recipe import from_dict
 from captioner import elsewhere
 from captioner.calibration import Measured, measured
-from captioner.confidence import DOUBTFUL
+from captioner.caption import DOUBTFUL
 from captioner.corpus import Corpus
 from captioner.data import read
 from captioner.features import build

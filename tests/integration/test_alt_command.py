@@ -7,6 +7,7 @@ import pytest
 from conftest import attention_core
 from PIL import Image
 
+from captioner.caption import Caption
 from captioner.collections.alt import Page, find_gaps
 from captioner.predictor import Captioner
 
@@ -17,7 +18,10 @@ def checkpoint(trained):
 
 
 @pytest.fixture
-def alt(checkpoint):
+def alt(checkpoint, monkeypatch):
+    """By a model that is never sure, but says so only where a test makes it."""
+    monkeypatch.setattr(Caption, "doubtful", False)
+
     def run(*arguments, **options):
         return attention_core("alt", *arguments, "--checkpoint", checkpoint, **options)
 
@@ -174,6 +178,7 @@ def test_a_site_in_place(alt, site, said):
             "written": str(page) if alt else None,
             "left": 0 if alt else 1,
             "filled": [{"line": line, "src": src, "alt": alt, "lang": "en"}] if alt else [],
+            "doubtful": [],
             "elsewhere": [],
             "failed": [],
         }
@@ -195,6 +200,19 @@ def test_a_site_in_place(alt, site, said):
         ["index.html", "blog", "red dog.jpg", ".git.html", "done.html"]
     )
     assert alt(site, "--in-place").stderr.count("0 filled, 1 left") == 3
+
+
+def test_alt_texts_to_be_looked_over_are_told(alt, site, said, monkeypatch):
+    monkeypatch.setattr(Caption, "doubtful", True)
+    (site / "page.html").write_text('<p>\n<img src="red dog.jpg">')
+    (report,) = map(json.loads, alt(site, "--json").stdout.splitlines())
+    (doubtful,) = report["doubtful"]
+    sure = doubtful.pop("confidence")
+    assert [doubtful] == report["filled"] and 0 <= sure <= 1
+    doubt, summary = alt(site).stderr.splitlines()
+    text = said(site / "red dog.jpg")
+    assert doubt == f"{site / 'page.html'}:2: not sure ({sure:.0%}): {text}"
+    assert "1 filled, 0 left as they were, 1 doubtful ->" in summary
 
 
 def test_a_page_in_a_pipe(alt, site, said, monkeypatch):

@@ -12,6 +12,8 @@ from conftest import attention_core
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from captioner.caption import Caption
+from captioner.confidence import CONFIDENCE
 from captioner.overlay import attention_overlays
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
@@ -23,7 +25,10 @@ def checkpoint(trained):
 
 
 @pytest.fixture
-def caption(checkpoint):
+def caption(checkpoint, monkeypatch):
+    """Of a model that is never sure, but says so only where a test makes it."""
+    monkeypatch.setattr(Caption, "doubtful", False)
+
     def run(*arguments, **options):
         return attention_core("caption", *arguments, "--checkpoint", checkpoint, **options)
 
@@ -79,6 +84,31 @@ def test_json_carries_the_attention(caption, photo):
         assert [len(row) for row in grid] == [2, 2]
         assert sum(map(sum, grid)) == pytest.approx(1, abs=1e-3)
     assert "alternatives" not in entry
+
+
+def test_a_model_says_when_it_is_not_sure(caption, photo, tmp_path, monkeypatch):
+    other = shutil.copy(photo, tmp_path / "other.png")
+    entry = json.loads(caption(photo, "--json").stdout)
+    assert 0 <= entry["confidence"] <= 1
+    monkeypatch.setattr(Caption, "doubtful", property(lambda self: self.confidence is not None))
+    said = f"not sure of this caption (confidence {entry['confidence']:.0%})\n"
+    for options in ([], ["--json"], ["--nbest", 2]):
+        result = caption(photo, *options)
+        assert (result.exit_code, result.stderr) == (0, f"warning: {said}")
+    both = f"warning: {photo}: {said}warning: {other}: {said}"
+    assert caption(photo, other).stderr == both
+
+
+def test_a_model_that_was_not_calibrated_tells_no_confidence(checkpoint, photo, tmp_path):
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    (copy / CONFIDENCE).unlink()
+    result = attention_core("caption", photo, "--json", "--checkpoint", copy)
+    assert json.loads(result.stdout)["confidence"] is None and result.stderr == ""
+
+
+def test_doubts_begin_where_captions_are_seldom_right():
+    sure, unsure, unknown = (Caption("", 0, [], [], None, x) for x in (0.36, 0.34, None))
+    assert [each.doubtful for each in (sure, unsure, unknown)] == [False, True, False]
 
 
 def test_the_n_best_are_sorted_and_scored(caption, photo):

@@ -81,7 +81,7 @@ def test_it_keeps_to_the_language_asked_for_and_knows_how_sure_it_is(trained):
         written = json.loads((trained / "pieces.json").read_text())[language]
         (ranked,) = captioner.hypotheses(captioner.tensors([picture]), language=language, width=2)
         assert set(ranked[0].tokens) <= set(written)
-        assert found.expected is not None and 0 < found.expected < 1
+        assert found.confidence is not None and 0 < found.confidence < 1
         for grid, looked in zip(found.attention, found.looked, strict=True):
             assert np.shape(grid) == (2, 2) and np.sum(grid) == pytest.approx(looked)
 
@@ -93,7 +93,7 @@ def test_labels_are_told_of_by_one_prepared_for_use_too(trained):
         (one,) = captioner.caption([picture], language=language)
         (other,) = captioner.prepared().caption([picture], language=language)
         assert other.text == one.text and other.looked == pytest.approx(one.looked, abs=1e-3)
-        assert other.expected == pytest.approx(one.expected, abs=1e-3)
+        assert other.confidence == pytest.approx(one.confidence, abs=1e-3)
 
 
 def test_a_reward_in_both_languages(settings, trained, tmp_path):

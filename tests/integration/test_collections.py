@@ -1,5 +1,6 @@
 """``attention-core caption`` for collections: folders, files of captions, going on after a stop."""
 
+import csv
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from captioner.collections import stream
 from captioner.collections.finding import find_pictures
 from captioner.collections.ledger import JsonLines, Maker
 from captioner.collections.stream import Asked, Result, caption_all
+from captioner.confidence import CONFIDENCE
 from captioner.predictor import BATCH, Captioner
 from captioner.rows import table
 
@@ -33,7 +35,10 @@ def checkpoint(trained):
 
 
 @pytest.fixture
-def caption(checkpoint):
+def caption(checkpoint, monkeypatch):
+    """Of a model that is never sure, but says so only where a test makes it."""
+    monkeypatch.setattr(Caption, "doubtful", False)
+
     def run(*arguments, **options):
         return attention_core("caption", *arguments, "--checkpoint", checkpoint, **options)
 
@@ -112,9 +117,10 @@ def test_out_is_what_is_printed(caption, album, tmp_path):
     assert [row["image"] for row in found] == [f"album/{name}" for name in ALL]
     printed = caption(album, "-r", "--json").stdout.splitlines()
     for row, line in zip(found, map(json.loads, printed), strict=True):
-        assert (row["caption"], row["score"]) == (line["caption"], line["score"])
+        for column in ("caption", "score", "confidence"):
+            assert row[column] == line[column]
         assert row["language"] == "en" and re.fullmatch(r"best@[0-9a-f]{8}", row["model"])
-        assert set(row) == {"image", "caption", "score", "language", "model"}
+        assert set(row) == {"image", "caption", "score", "confidence", "language", "model"}
 
 
 def test_alternatives_are_in_json_lines(caption, album, tmp_path):
@@ -238,6 +244,28 @@ def test_the_gallery(caption, album, tmp_path):
     assert "http" not in page.read_text(encoding="utf-8")
 
 
+def test_doubts_are_counted_and_shown(caption, album, tmp_path, monkeypatch):
+    monkeypatch.setattr(Caption, "doubtful", property(lambda self: self.confidence is not None))
+    page, out = tmp_path / "x.html", tmp_path / "x.csv"
+    result = caption(album, "--html", page, "--out", out)
+    assert result.stderr == "2 captioned (2 of them not sure)\n"
+    header, *lines = csv.reader(out.read_text("utf-8-sig").splitlines())
+    sure = [f"{float(line[header.index('confidence')]):.0%}" for line in lines]
+    assert re.findall(r"<small><b>not sure: (\d+%)</b> album/", page.read_text()) == sure
+    assert caption(album, "-r", "--html", page).stderr.endswith("2 already had captions\n")
+
+
+def test_a_model_that_was_not_calibrated_has_no_doubts(checkpoint, album, tmp_path):
+    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+    (copy / CONFIDENCE).unlink()
+    page, out = tmp_path / "x.html", tmp_path / "x.csv"
+    result = attention_core("caption", album, "--html", page, "--out", out, "--checkpoint", copy)
+    assert result.stderr == "2 captioned\n"
+    assert "not sure" not in page.read_text()
+    with out.open(encoding="utf-8-sig") as file:
+        assert {row["confidence"] for row in csv.DictReader(file)} == {""}
+
+
 def test_names_on_standard_input(caption, album):
     names = f"{album / 'b.jpg'}\n\n{album / 'sea side'}\r\n"
     result = caption("-", "-r", input=names)
@@ -338,10 +366,10 @@ def test_whatever_stops_it_what_was_done_is_kept(caption, checkpoint, album, tmp
     kept = len(out.read_bytes().splitlines())
     assert 0 < kept < 202, "it was stopped in the middle"
     if how == signal.SIGINT:
-        assert (process.returncode, errors) == (
-            130,
-            f"Stopped: {kept} captioned. The same command goes on.\n",
-        )
+        assert process.returncode == 130
+        doubts = r"( \(\d+ of them not sure\))?"
+        said = rf"Stopped: {kept} captioned{doubts}\. The same command goes on\.\n"
+        assert re.fullmatch(said, errors)
     assert caption(album, "--out", out).exit_code == 0
     assert caption(album, "--out", whole).exit_code == 0
     assert [row["image"] for row in rows(out)] == [row["image"] for row in rows(whole)]

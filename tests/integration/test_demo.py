@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,6 +27,7 @@ from attention_core.translation.predictor import Translation, Translator
 from captioner import album, pointing
 from captioner import predictor as caption_predictor
 from captioner import tab as caption_tab
+from captioner.predictor import Captioner
 from captioner.tab import EXAMPLES
 
 pytestmark = [
@@ -137,7 +139,7 @@ def test_the_api_names_its_inputs_and_outputs(client):
     expected = {
         "/caption": (
             ["picture", "language", "beam", "nbest"],
-            ["caption", "score", "words", "attention", "alternatives"],
+            ["caption", "score", "confidence", "words", "attention", "alternatives"],
         ),
         "/translate": (
             ["text", "language", "beam", "nbest"],
@@ -162,7 +164,7 @@ def test_the_api_names_its_inputs_and_outputs(client):
 
 def test_caption(client, red):
     found = client.predict(handle_file(red), "en", 3, 3, api_name="/caption")
-    assert found["caption"].endswith(".")
+    assert found["caption"].endswith(".") and 0 <= found["confidence"] <= 1
     assert len(found["alternatives"]) == 2
     assert found["caption"].lower().startswith(found["words"][0])
     assert len(found["attention"]) == len(found["words"]) > 1
@@ -204,8 +206,9 @@ def test_the_page_of_a_picture_grows_into_what_the_api_says(loads, red, client):
     *growing, last = caption_tab.page(str(red), "en", 3, 3, 1, 12, 0, ENGLISH)
     found = client.predict(handle_file(red), "en", 3, 3, api_name="/caption")
     assert [text[-1] for text, *_ in growing] == ["…"] * len(growing) and growing
-    text, pointed, ranked, alt = last
+    text, sure, pointed, ranked, alt = last
     assert text == found["caption"]
+    assert f"onfidence {found['confidence']:.0%}" in sure
     assert alt == f'alt="{text}"'
     assert pointed.count('<img class="veil"') == len(found["words"])
     assert ranked.count("<tr>") == 4
@@ -251,7 +254,11 @@ def test_many_pictures(loads, red, tmp_path):
     rows = [json.loads(line) for line in Path(jsonl["value"]).read_text("utf-8").splitlines()]
     assert [row["image"] for row in rows] == ["red.png", "notes.png"]
     assert [bool(row["caption"]) for row in rows] == [True, False]
-    assert Path(csv["value"]).read_text("utf-8-sig").splitlines()[0] == "image,caption,error"
+    assert (
+        Path(csv["value"]).read_text("utf-8-sig").splitlines()[0]
+        == "image,caption,confidence,error"
+    )
+    assert 0 <= rows[0]["confidence"] <= 1 and rows[1]["confidence"] is None
     with pytest.raises(gradio.Error, match="no pictures yet"):
         album.caption_all([], "en", ENGLISH)
 
@@ -267,6 +274,28 @@ def test_how_sure_the_model_is(loads, monkeypatch, confidence, said):
     monkeypatch.setattr(Translator, "translate", translated)
     sure = translate_tab.page("Hi.", "de", 1, ENGLISH)[1]
     assert sure.startswith(said) and bool(sure) is bool(said)
+
+
+@pytest.mark.parametrize(
+    ("reader", "confidence", "said", "listed"),
+    [
+        (ENGLISH, None, "", False),
+        (ENGLISH, 0.62, "Confidence 62%", False),
+        (ENGLISH, 0.2, "⚠️ **Not sure: confidence 20%.**", "(⚠️ not sure)"),
+        (CHINESE, 0.2, "⚠️ **没有把握：20%。**", "(⚠️ 没有把握)"),
+    ],
+)
+def test_how_sure_of_a_caption_the_model_is(
+    loads, red, monkeypatch, reader, confidence, said, listed
+):
+    def assessed(self, captions, *_):
+        return [replace(each, confidence=confidence) for each in captions]
+
+    monkeypatch.setattr(Captioner, "assessed", assessed)
+    *growing, last = caption_tab.page(str(red), "en", 3, 3, 1, 12, 0, reader)
+    assert {sure for _, sure, *_ in growing} == {""} and last[1] == said
+    table, *_ = album.caption_all([str(red)], "en", reader)
+    assert ("⚠️" in table) is bool(listed) and (listed or "red.png") in table
 
 
 def test_what_is_left_out_has_a_default(client, red):
