@@ -109,16 +109,6 @@ def translated(language: str) -> str:
     return f"{language}.translated"
 
 
-def told(run: Path) -> dict[str, Any] | None:
-    """What is known of a run that has been decoded."""
-    path = run / "outputs" / "told.json"
-    if not path.exists():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    seconds = run / "seconds"
-    return {**found, "seconds": float(seconds.read_text()) if seconds.exists() else None}
-
-
 def _score(found: Hypothesis, penalty: float) -> float:
     return found.log_probability / len(found.tokens) ** penalty
 

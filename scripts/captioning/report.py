@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.captioning.scoring import Score
-from scripts.captioning.systems import SYSTEMS
+from scripts.captioning.systems import BENCHMARK, SYSTEMS
 from scripts.tables import spread, table
 
 PAGE = Path("docs/captions.md")
@@ -75,7 +75,7 @@ def page(found: Sequence[Score], runs: Mapping[tuple[str, int], dict[str, Any]])
         sections.append(f"## {test}\n\n{_scores(own, test, QUALITY)}")
         sections.append(f"### Richness\n\n{_scores(own, '', RICHNESS)}")
     if runs:
-        sections.append(f"## The runs\n\n{_runs(runs)}")
+        sections.append(f"## The runs\n\n{BENCHMARK.table(runs)}")
     return "\n".join(sections)
 
 
@@ -96,19 +96,3 @@ def _scores(found: Sequence[Score], test: str, figures: Sequence[str]) -> str:
                 cells.append(spread(values) if values else "")
             rows.append([f"`{name}`" + ("" if origin == "own" else f", {origin}"), *cells])
     return table(["", *figures], rows)
-
-
-def _runs(runs: Mapping[tuple[str, int], dict[str, Any]]) -> str:
-    rows = []
-    for (name, seed), known in runs.items():
-        search = [
-            f"{language}: beam {int(chosen['beam'])}, α {chosen['length_penalty']}"
-            for language, chosen in known["search"].items()
-        ]
-        hours = "" if known["seconds"] is None else f"{known['seconds'] / 3600:.2f} h"
-        parameters = f"{known['parameters'] / 1e6:.2f} M"
-        rows.append(
-            [f"`{name}`", SYSTEMS[name].note, str(seed), parameters, hours, "; ".join(search)]
-        )
-    header = ["", "what it is", "seed", "parameters", "training", "search, chosen on `val`"]
-    return table(header, rows)

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from captioner.corpus import Corpus
 from captioner.evaluation import compared_with
-from scripts.captioning.decoding import outputs, told, translated
+from scripts.captioning.decoding import outputs, translated
+from scripts.systems import told
 
 
 class Score(NamedTuple):

@@ -1,27 +1,13 @@
 """The systems that are compared: each is the recipe with some settings."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import captioner
-from attention_core import UserError, checkpoint
-from attention_core.recipe import from_dict, load_recipe
 from captioner.learner import CaptionRecipe
+from scripts.systems import Benchmark, System
 
 RECIPE = Path(captioner.__file__).parent / "recipes" / "flickr8k.toml"
-RUNS = Path("runs/captions")
-
-
-class System(NamedTuple):
-    """What differs from the recipe, and the system of the same seed whose best it goes on from."""
-
-    note: str
-    settings: tuple[str, ...] = ()
-    after: str | None = None
-
+REWARD = "self_critical.start"
 
 TUNED = (
     "encoder.fine_tune=true",
@@ -55,7 +41,12 @@ DECODERS = {
 """Their names and settings; the last is the recipe as it is."""
 
 SYSTEMS = {
-    name + suffix: System(note + more, (*own, *settings), name + before if suffix else None)
+    name + suffix: System(
+        note + more,
+        (*own, *settings),
+        name + before if suffix else None,
+        REWARD if settings is REWARDED else "start",
+    )
     for name, (note, own) in DECODERS.items()
     for suffix, more, settings, before in (
         ("", "", (), ""),
@@ -88,43 +79,10 @@ SYSTEMS = {
         "one model of three languages, then CIDEr as the reward",
         ('data.languages=["en", "zh", "de"]', "data.vocabulary=7000", *REWARDED),
         after="languages",
+        start=REWARD,
     ),
 }
 
 
-def run_of(name: str, seed: int) -> Path:
-    """The folder of a run."""
-    return RUNS / f"{name}-{seed}"
-
-
-def seeds_of(name: str) -> list[int]:
-    """The seeds of the runs that there are."""
-    found = (re.fullmatch(rf"{name}-(\d+)", path.name) for path in RUNS.glob("*"))
-    return sorted(int(match[1]) for match in found if match)
-
-
-def recipe_of(name: str, seed: int, changes: Sequence[str] = ()) -> CaptionRecipe:
-    """The recipe of a run.
-
-    Raises UserError where the run there was trained by another one.
-    """
-    system, run = SYSTEMS[name], run_of(name, seed)
-    overrides = [f"out={run}", f"seed={seed}", *system.settings, *changes]
-    if system.after:
-        rewarded = any(setting.startswith("self_critical") for setting in system.settings)
-        start = "self_critical.start" if rewarded else "start"
-        overrides.append(f"{start}={run_of(system.after, seed) / 'best'}")
-    recipe = load_recipe(RECIPE, CaptionRecipe, overrides)
-    if (run / "best").exists():
-        trained = from_dict(CaptionRecipe, checkpoint.read(run / "best").config)
-        if _anywhere(trained) != _anywhere(recipe):
-            raise UserError(
-                f"{run} was trained by another recipe than its system has now: delete that folder"
-                " to train it again, or undo the change."
-            )
-    return recipe
-
-
-def _anywhere(recipe: CaptionRecipe) -> CaptionRecipe:
-    """The recipe wherever the data, the features and the run are."""
-    return replace(recipe, out="", data=replace(recipe.data, root="", cache=""))
+BENCHMARK = Benchmark(RECIPE, CaptionRecipe, Path("runs/captions"), SYSTEMS)
+recipe_of, run_of = BENCHMARK.recipe_of, BENCHMARK.run_of

@@ -43,16 +43,6 @@ def outputs(run: Path, part: str, language: str) -> list[str]:
     return _path(run, part, language).read_text("utf-8").split("\n")[:-1]
 
 
-def told(run: Path) -> dict[str, Any] | None:
-    """What is known of a run that has been decoded."""
-    path = run / "outputs" / "told.json"
-    if not path.exists():
-        return None
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    seconds = run / "seconds"
-    return {**found, "seconds": float(seconds.read_text()) if seconds.exists() else None}
-
-
 def evaluation_sets(language: str) -> list[str]:
     """All parts of Multi30k but the one to learn from."""
     return [part for part in corpora.MULTI30K[language] if part != "train"]

@@ -8,7 +8,7 @@ from typing import Any
 from attention_core.translation import corpora
 from attention_core.translation.lc_tok import lc_tok_signature
 from scripts.comparison.scoring import Difference, Score
-from scripts.comparison.systems import BASELINES, SYSTEMS
+from scripts.comparison.systems import BASELINES, BENCHMARK, SYSTEMS
 from scripts.tables import spread, table
 
 PAGE = Path("docs/multi30k.md")
@@ -74,7 +74,7 @@ def page(found: Sequence[Score], runs: Mapping[tuple[str, int], dict[str, Any]])
                 against = f"### Into {name}, against `{BASELINES[language]}`"
                 sections.append(f"{against}\n\n{rows}")
     if runs:
-        sections.append(f"## The runs\n\n{_runs(runs)}")
+        sections.append(f"## The runs\n\n{BENCHMARK.table(runs)}")
     signatures = sorted({score.signature for score in found})
     lines = [f"- BLEU: `{signature}`" for signature in signatures]
     lines.append(f"- lc-tok BLEU: `{lc_tok_signature()}`")
@@ -112,22 +112,6 @@ def _gains(found: Sequence[Score]) -> str:
             means = [spread([own[seed, part].gain for seed in seeds], "+") for part in parts]
             rows.append([f"`{name}`", "mean", *(cell.partition(" (")[0] for cell in means)])
     return table(["", "seed", *(f"`{part}`" for part in parts)], rows) if rows else ""
-
-
-def _runs(runs: Mapping[tuple[str, int], dict[str, Any]]) -> str:
-    rows = []
-    for (name, seed), known in runs.items():
-        search = [
-            f"{language}: beam {int(chosen['beam'])}, α {chosen['length_penalty']}"
-            for language, chosen in known["search"].items()
-        ]
-        hours = "" if known["seconds"] is None else f"{known['seconds'] / 3600:.2f} h"
-        parameters = f"{known['parameters'] / 1e6:.2f} M"
-        rows.append(
-            [f"`{name}`", SYSTEMS[name].note, str(seed), parameters, hours, "; ".join(search)]
-        )
-    header = ["", "what it is", "seed", "parameters", "training", "search, chosen on `val`"]
-    return table(header, rows)
 
 
 def _gain(difference: Difference) -> str:

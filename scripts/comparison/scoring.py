@@ -9,8 +9,9 @@ import numpy as np
 from attention_core.translation import corpora
 from attention_core.translation.evaluation import RESAMPLES, bleu_metric, scores
 from attention_core.translation.lc_tok import lc_tok_bleu
-from scripts.comparison.decoding import evaluation_sets, outputs, told
+from scripts.comparison.decoding import evaluation_sets, outputs
 from scripts.comparison.systems import BASELINES, run_of
+from scripts.systems import told
 
 
 class Difference(NamedTuple):

@@ -1,27 +1,12 @@
 """The systems that are compared: each is the recipe with some settings."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import attention_core.translation
-from attention_core import UserError, checkpoint
-from attention_core.recipe import from_dict, load_recipe
 from attention_core.translation.learner import TranslateRecipe
+from scripts.systems import Benchmark, System
 
 RECIPE = Path(attention_core.translation.__file__).parent / "recipes" / "multi30k.toml"
-RUNS = Path("runs/multi30k")
-
-
-class System(NamedTuple):
-    """What differs from the recipe, and the system of the same seed whose best it goes on from."""
-
-    note: str
-    settings: tuple[str, ...] = ()
-    after: str | None = None
-
 
 BASE = (
     'data.languages=["de"]',
@@ -95,37 +80,5 @@ SYSTEMS = {
 BASELINES = {"de": "base", "fr": "base-fr", "cs": "base-cs"}  # what into a language is compared to
 
 
-def run_of(name: str, seed: int) -> Path:
-    """The folder of a run."""
-    return RUNS / f"{name}-{seed}"
-
-
-def seeds_of(name: str) -> list[int]:
-    """The seeds of the runs that there are."""
-    found = (re.fullmatch(rf"{name}-(\d+)", path.name) for path in RUNS.glob("*"))
-    return sorted(int(match[1]) for match in found if match)
-
-
-def recipe_of(name: str, seed: int, changes: Sequence[str] = ()) -> TranslateRecipe:
-    """The recipe of a run.
-
-    Raises UserError where the run there was trained by another one.
-    """
-    system, run = SYSTEMS[name], run_of(name, seed)
-    overrides = [f"out={run}", f"seed={seed}", *system.settings, *changes]
-    if system.after:
-        overrides.append(f"start={run_of(system.after, seed) / 'best'}")
-    recipe = load_recipe(RECIPE, TranslateRecipe, overrides)
-    if (run / "best").exists():
-        trained = from_dict(TranslateRecipe, checkpoint.read(run / "best").config)
-        if _anywhere(trained) != _anywhere(recipe):
-            raise UserError(
-                f"{run} was trained by another recipe than its system has now: delete that folder"
-                " to train it again, or undo the change."
-            )
-    return recipe
-
-
-def _anywhere(recipe: TranslateRecipe) -> TranslateRecipe:
-    """The recipe wherever the data and the run are."""
-    return replace(recipe, out="", data=replace(recipe.data, root=""))
+BENCHMARK = Benchmark(RECIPE, TranslateRecipe, Path("runs/multi30k"), SYSTEMS)
+recipe_of, run_of = BENCHMARK.recipe_of, BENCHMARK.run_of

@@ -32,6 +32,7 @@ SMALL = [
     "model.values=16",
     "model.attention=8",
     "training.epochs=2",
+    "training.precision=no",
     "training.batch_tokens=200",
     "training.warmup=1",
     "search.max_length=12",
