@@ -17,10 +17,21 @@ from PIL import Image
 from attention_core import demo
 from attention_core.cli import main
 from attention_core.translation.corpora import _split_of
+from captioner.caption import Caption
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 200)}
 ANIMALS = {"dog": ("Hund", "狗"), "cat": ("Katze", "猫"), "bird": ("Vogel", "鸟")}
 PLACES = {"beach": ("am Strand", "在海滩上"), "snow": ("im Schnee", "在雪地里")}
+SCENES = [(colour, animal, n) for colour in COLOURS for animal in ANIMALS for n in range(4)]
+
+
+def picture(
+    colour: tuple[int, int, int], seed: int, size: tuple[int, int] = (32, 24)
+) -> Image.Image:
+    """A picture of a colour, darker here and there."""
+    width, height = size
+    noise = np.random.default_rng(seed).integers(0, 36, (height, width, 3), np.uint8)
+    return Image.fromarray(noise + np.uint8(colour))
 
 
 def attention_core(*arguments: object, **options) -> Result:
@@ -94,9 +105,8 @@ def _flickr8k(root: Path) -> None:
         with tarfile.open(root / f"images-{shard}.tar", "w") as tar:
             for number in range(count):
                 colour, animal = scenes.pop()
-                pixels = np.random.default_rng(len(scenes)).integers(0, 56, (48, 48, 3), np.uint8)
                 file = io.BytesIO()
-                Image.fromarray(pixels + np.uint8(COLOURS[colour])).save(file, "WEBP")
+                picture(COLOURS[colour], len(scenes), (48, 48)).save(file, "WEBP")
                 member = tarfile.TarInfo(f"{shard}-{number}.webp")
                 member.size = file.tell()
                 file.seek(0)
@@ -205,6 +215,15 @@ max_length = 12
 
 
 @pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """A small picture of each scene in a folder, without captions."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for colour, animal, number in SCENES:
+        picture(COLOURS[colour], number).save(folder / f"{colour}-{animal}-{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def recipe(data, tmp_path_factory):
     """recipe(task, folder): the path of a recipe that trains into the folder."""
     cache = tmp_path_factory.mktemp("features")
@@ -230,5 +249,22 @@ def trained(recipe, tmp_path_factory):
             assert result.exit_code == 0, result.stderr
             done[task] = folder / "run"
         return done[task]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def caption_checkpoint(trained) -> Path:
+    """The checkpoint of the miniature captioner."""
+    return trained("caption") / "best"
+
+
+@pytest.fixture
+def caption(caption_checkpoint, monkeypatch):
+    """caption(*arguments): the command, by a model that says its doubts only where a test asks."""
+    monkeypatch.setattr(Caption, "doubtful", False)
+
+    def run(*arguments: object, **options) -> Result:
+        return attention_core("caption", *arguments, "--checkpoint", caption_checkpoint, **options)
 
     return run

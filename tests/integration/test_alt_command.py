@@ -12,18 +12,13 @@ from captioner.collections.alt import Page, find_gaps
 from captioner.predictor import Captioner
 
 
-@pytest.fixture(scope="module")
-def checkpoint(trained):
-    return trained("caption") / "best"
-
-
 @pytest.fixture
-def alt(checkpoint, monkeypatch):
+def alt(caption_checkpoint, monkeypatch):
     """By a model that is never sure, but says so only where a test makes it."""
     monkeypatch.setattr(Caption, "doubtful", False)
 
     def run(*arguments, **options):
-        return attention_core("alt", *arguments, "--checkpoint", checkpoint, **options)
+        return attention_core("alt", *arguments, "--checkpoint", caption_checkpoint, **options)
 
     return run
 
@@ -39,9 +34,9 @@ def site(tmp_path):
 
 
 @pytest.fixture
-def said(checkpoint):
+def said(caption_checkpoint):
     """said(path): the caption of a picture."""
-    captioner = Captioner.load(checkpoint)
+    captioner = Captioner.load(caption_checkpoint)
     return lambda path: captioner.caption([Image.open(path)])[0].text
 
 

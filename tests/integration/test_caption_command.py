@@ -19,22 +19,6 @@ from captioner.overlay import attention_overlays
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
 
 
-@pytest.fixture(scope="module")
-def checkpoint(trained):
-    return trained("caption") / "best"
-
-
-@pytest.fixture
-def caption(checkpoint, monkeypatch):
-    """Of a model that is never sure, but says so only where a test makes it."""
-    monkeypatch.setattr(Caption, "doubtful", False)
-
-    def run(*arguments, **options):
-        return attention_core("caption", *arguments, "--checkpoint", checkpoint, **options)
-
-    return run
-
-
 @pytest.fixture
 def photo(tmp_path):
     path = tmp_path / "photo.png"
@@ -99,8 +83,8 @@ def test_a_model_says_when_it_is_not_sure(caption, photo, tmp_path, monkeypatch)
     assert caption(photo, other).stderr == both
 
 
-def test_a_model_that_was_not_calibrated_tells_no_confidence(checkpoint, photo, tmp_path):
-    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+def test_a_model_that_was_not_calibrated_tells_no_confidence(caption_checkpoint, photo, tmp_path):
+    copy = shutil.copytree(caption_checkpoint, tmp_path / "copy")
     (copy / CONFIDENCE).unlink()
     result = attention_core("caption", photo, "--json", "--checkpoint", copy)
     assert json.loads(result.stdout)["confidence"] is None and result.stderr == ""
@@ -336,23 +320,23 @@ def test_a_sentinel_tells_how_much_was_looked_at_all(recipe, photo, tmp_path, ca
 
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[::-1], lambda b: b""])
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.model"])
-def test_a_damaged_checkpoint_names_the_file(checkpoint, photo, tmp_path, name, damage):
-    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+def test_a_damaged_checkpoint_names_the_file(caption_checkpoint, photo, tmp_path, name, damage):
+    copy = shutil.copytree(caption_checkpoint, tmp_path / "copy")
     (copy / name).write_bytes(damage((copy / name).read_bytes()))
     error = refused(attention_core("caption", photo, "--checkpoint", copy))
     assert str(copy / name) in error
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.model"])
-def test_a_checkpoint_with_a_file_missing(checkpoint, photo, tmp_path, name):
-    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+def test_a_checkpoint_with_a_file_missing(caption_checkpoint, photo, tmp_path, name):
+    copy = shutil.copytree(caption_checkpoint, tmp_path / "copy")
     (copy / name).unlink()
     error = refused(attention_core("caption", photo, "--checkpoint", copy))
     assert str(copy) in error and name in error
 
 
-def test_weights_of_another_shape(checkpoint, photo, tmp_path):
-    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+def test_weights_of_another_shape(caption_checkpoint, photo, tmp_path):
+    copy = shutil.copytree(caption_checkpoint, tmp_path / "copy")
     weights = load_file(copy / "model.safetensors")
     weights["encoder.project.weight"] = weights["encoder.project.weight"][:-1].contiguous()
     save_file(weights, copy / "model.safetensors")
@@ -369,7 +353,7 @@ def test_the_shipped_model_captions_the_examples():
     from captioner.tab import EXAMPLES
 
     result = attention_core("caption", *EXAMPLES[:2], "--json")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.exit_code == 0 and "error" not in result.stderr  # it may doubt itself
     for line in result.stdout.splitlines():
         entry = json.loads(line)
         assert len(entry["tokens"]) == len(entry["attention"]) >= 3

@@ -2,11 +2,12 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 import torch
-from conftest import ANIMALS, COLOURS
+from conftest import ANIMALS, SCENES
 from PIL import Image
 
 from attention_core.errors import UserError
@@ -15,20 +16,17 @@ from attention_core.training import train
 from captioner.learner import CaptionLearner, CaptionRecipe, TextItem
 from captioner.predictor import Captioner
 
-SCENES = [(colour, animal, n) for colour in COLOURS for animal in ANIMALS for n in range(4)]
-
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
+def settings(pictures, tmp_path_factory):
     """A recipe of 36 pictures, told in English and Chinese, and of texts."""
     place = tmp_path_factory.mktemp("mine")
+    shutil.copytree(pictures, place, dirs_exist_ok=True)
     with (place / "captions.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["image", "caption", "language"])
         for colour, animal, number in SCENES:
             name = f"{colour}-{animal}-{number}.png"
-            noise = np.random.default_rng(number).integers(0, 40, (24, 32, 3), np.uint8)
-            Image.fromarray(noise + np.uint8(COLOURS[colour])).save(place / name)
             rows.writerow([name, f"A {colour} {animal}.", "en"])
             rows.writerow([name, f"一只{ANIMALS[animal][1]}。", "zh"])
     (place / "text.en.txt").write_text("A zebra eats pizza.\nA sheep sleeps.\n" * 9, "utf-8")

@@ -116,6 +116,7 @@ def test_a_run_of_another_recipe_is_told(done, benchmark):
     result = benchmark("--report-only", "--set", "model.hidden=17")
     assert result.exit_code == 1
     assert "was trained by another recipe than its system has now" in result.output
+    assert benchmark("--report-only", "--set", "data.cache=elsewhere").exit_code == 0
     result = benchmark("--system", "spacial")
     assert "unknown system 'spacial'. Did you mean 'spatial'?" in result.output
 

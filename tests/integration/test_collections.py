@@ -11,9 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from conftest import attention_core
+from conftest import attention_core, picture
 from PIL import Image
 
 from captioner.caption import Caption
@@ -29,38 +28,17 @@ COMMAND = [sys.executable, "-m", "attention_core.cli"]
 COLOURS = [(200, 40, 40), (40, 180, 60), (40, 60, 220), (220, 200, 40), (20, 20, 20)]
 
 
-@pytest.fixture(scope="module")
-def checkpoint(trained):
-    return trained("caption") / "best"
-
-
-@pytest.fixture
-def caption(checkpoint, monkeypatch):
-    """Of a model that is never sure, but says so only where a test makes it."""
-    monkeypatch.setattr(Caption, "doubtful", False)
-
-    def run(*arguments, **options):
-        return attention_core("caption", *arguments, "--checkpoint", checkpoint, **options)
-
-    return run
-
-
 @pytest.fixture
 def album(tmp_path):
     """Five pictures in two folders, and what else lies about in such."""
     folder = tmp_path / "album"
     names = ["b.jpg", "a.PNG", "sea side/c.webp", "sea side/deep/é&<.gif", "sea side/d.tiff"]
     for number, (name, colour) in enumerate(zip(names, COLOURS, strict=True)):
-        picture(number, colour).save(made(folder / name))
+        picture(colour, number, (60, 40)).save(made(folder / name))
     for name in (".hidden.jpg", ".trash/x.jpg", "a.captioned.jpg", "page.thumbnails/x.webp"):
-        picture(9, COLOURS[0]).save(made(folder / name))
+        picture(COLOURS[0], 9).save(made(folder / name))
     (folder / "notes.txt").write_text("no picture")
     return folder
-
-
-def picture(seed: int, colour: tuple[int, int, int]) -> Image.Image:
-    noise = np.random.default_rng(seed).integers(0, 36, (40, 60, 3), np.uint8)
-    return Image.fromarray(noise + np.uint8(colour))
 
 
 def made(path: Path) -> Path:
@@ -168,12 +146,12 @@ def test_only_what_is_wanted_is_captioned(caption, album, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
-def test_captions_of_two_models_are_not_mixed(caption, album, checkpoint, tmp_path, name):
+def test_captions_of_two_models_are_not_mixed(caption, album, caption_checkpoint, tmp_path, name):
     option = "--html" if name.endswith("html") else "--out"
     out = tmp_path / name
     caption(album, option, out)
     before = out.read_bytes()
-    other = shutil.copytree(checkpoint, tmp_path / "best")
+    other = shutil.copytree(caption_checkpoint, tmp_path / "best")
     config = (other / "config.json").read_text().replace('"beam": 2', '"beam": 3')
     (other / "config.json").write_text(config)
     result = attention_core("caption", album, "-r", option, out, "--checkpoint", other)
@@ -255,8 +233,8 @@ def test_doubts_are_counted_and_shown(caption, album, tmp_path, monkeypatch):
     assert caption(album, "-r", "--html", page).stderr.endswith("2 already had captions\n")
 
 
-def test_a_model_that_was_not_calibrated_has_no_doubts(checkpoint, album, tmp_path):
-    copy = shutil.copytree(checkpoint, tmp_path / "copy")
+def test_a_model_that_was_not_calibrated_has_no_doubts(caption_checkpoint, album, tmp_path):
+    copy = shutil.copytree(caption_checkpoint, tmp_path / "copy")
     (copy / CONFIDENCE).unlink()
     page, out = tmp_path / "x.html", tmp_path / "x.csv"
     result = attention_core("caption", album, "--html", page, "--out", out, "--checkpoint", copy)
@@ -349,12 +327,12 @@ def as_from_a_terminal() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_whatever_stops_it_what_was_done_is_kept(caption, checkpoint, album, tmp_path, how):
+def test_whatever_stops_it_what_was_done_is_kept(caption, caption_checkpoint, album, tmp_path, how):
     for number in range(200):
         shutil.copy(album / "b.jpg", album / f"{number:03}.jpg")
     out, whole = tmp_path / "x.jsonl", tmp_path / "whole.jsonl"
     process = subprocess.Popen(
-        [*COMMAND, "caption", album, "--out", out, "--checkpoint", checkpoint],
+        [*COMMAND, "caption", album, "--out", out, "--checkpoint", caption_checkpoint],
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=as_from_a_terminal,
@@ -376,7 +354,7 @@ def test_whatever_stops_it_what_was_done_is_kept(caption, checkpoint, album, tmp
     assert [row["caption"] for row in rows(out)] == [row["caption"] for row in rows(whole)]
 
 
-def test_no_more_is_held_than_two_batches(checkpoint, album):
+def test_no_more_is_held_than_two_batches(caption_checkpoint, album):
     drawn = []
 
     def paths():
@@ -384,7 +362,7 @@ def test_no_more_is_held_than_two_batches(checkpoint, album):
             drawn.append(number)
             yield album / "b.jpg"
 
-    results = caption_all(Captioner.load(checkpoint), paths(), Asked("en"))
+    results = caption_all(Captioner.load(caption_checkpoint), paths(), Asked("en"))
     for number, result in enumerate(results):
         assert result.caption and len(drawn) <= BATCH * (number // BATCH + 2)
     assert len(drawn) == 100

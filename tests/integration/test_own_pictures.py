@@ -7,11 +7,9 @@ import re
 import shutil
 import signal
 
-import numpy as np
 import pytest
 import torch
-from conftest import ANIMALS, COLOURS, attention_core
-from PIL import Image
+from conftest import ANIMALS, SCENES, attention_core
 from safetensors.torch import load_file
 
 from captioner.learner import CaptionLearner
@@ -32,18 +30,6 @@ SMALL = {
     "search.beam": 2,
     "search.max_length": 8,
 }
-SCENES = [(colour, animal, n) for colour in COLOURS for animal in ANIMALS for n in range(4)]
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory):
-    """36 small pictures in a folder, without captions."""
-    folder = tmp_path_factory.mktemp("pictures")
-    for colour, animal, number in SCENES:
-        noise = np.random.default_rng(number).integers(0, 40, (24, 32, 3), np.uint8)
-        picture = Image.fromarray(noise + np.uint8(COLOURS[colour]))
-        picture.save(folder / f"{colour}-{animal}-{number}.png")
-    return folder
 
 
 @pytest.fixture

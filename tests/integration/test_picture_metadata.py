@@ -6,7 +6,6 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import attention_core
 from PIL import Image
 
 pyexiv2 = pytest.importorskip("pyexiv2", reason="an extra: metadata")
@@ -15,19 +14,6 @@ ALT_TEXT = "Xmp.iptc.AltTextAccessibility"
 DESCRIPTION = "Xmp.dc.description"
 CAPTION = "Iptc.Application2.Caption"
 EXIF = "Exif.Image.ImageDescription"
-
-
-@pytest.fixture(scope="module")
-def checkpoint(trained):
-    return trained("caption") / "best"
-
-
-@pytest.fixture
-def caption(checkpoint):
-    def run(*arguments, **options):
-        return attention_core("caption", *arguments, "--checkpoint", checkpoint, **options)
-
-    return run
 
 
 @pytest.fixture
