@@ -88,9 +88,9 @@ def caption(**options: Any) -> None:
 
     A model that was calibrated warns of captions that it isn't sure of.
 
-    --out has the columns image, caption, score, confidence, language and model, --html a folder of
-    thumbnails beside it; in both, the pictures are named by their paths from the file's own folder.
-    Neither mixes captions of two models or languages.
+    --out has the columns image, caption, score, confidence, language, model and beam, --html a
+    folder of thumbnails beside it; in both, the pictures are named by their paths from the file's
+    own folder. Neither mixes captions of two models, languages or widths of the search.
 
     --write-metadata fills what is empty of the alt text (XMP) and the description (XMP, EXIF, IPTC)
     of JPEG, PNG, WebP and TIFF pictures, whose pixels stay as they are. Captions that somebody

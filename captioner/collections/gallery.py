@@ -36,7 +36,7 @@ HEAD = (
 )
 """The rest of a page, whose closing tags HTML lets one leave out."""
 
-ENTRY = re.compile(r'<li data-model="([^"]*)"><a href="([^"]*)" lang="([^"]*)">')
+ENTRY = re.compile(r'<li data-model="([^"]*)" data-beam="(\d+)"><a href="([^"]*)" lang="([^"]*)">')
 
 
 class Gallery(Ledger):
@@ -60,13 +60,16 @@ class Gallery(Ledger):
         super().write(result)
 
     def line(self, image: str, result: Result) -> str:
-        assert result.caption is not None
-        model, language, text, name = map(html.escape, (*self.maker, result.caption.text, image))
         best = result.caption
+        assert best is not None
+        model, language, text, name = map(
+            html.escape, (self.maker.model, self.maker.language, best.text, image)
+        )
         unsure = f"<b>not sure: {best.confidence:.0%}</b> " if best.doubtful else ""
         source = quote(f"{self.thumbnails.name}/{_thumbnail(image)}")
         return (
-            f'<li data-model="{model}"><a href="{quote(image)}" lang="{language}">'
+            f'<li data-model="{model}" data-beam="{self.maker.beam}">'
+            f'<a href="{quote(image)}" lang="{language}">'
             f'<img src="{source}" alt="" loading="lazy"><span>{text}</span></a>'
             f"<small>{unsure}{name}</small></li>"
         )
@@ -74,8 +77,8 @@ class Gallery(Ledger):
     def parsed(self, line: str) -> tuple[str, Maker]:
         if not (found := ENTRY.match(line)):
             raise ValueError(line)
-        model, address, language = map(html.unescape, found.groups())
-        return unquote(address), Maker(model, language)
+        model, beam, address, language = map(html.unescape, found.groups())
+        return unquote(address), Maker(model, language, int(beam))
 
 
 def _thumbnail(image: str) -> str:

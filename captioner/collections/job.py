@@ -47,7 +47,8 @@ def run(request: Request) -> int:
     asked = Asked(language, request.beam, request.nbest, thumbnails, fast=request.fast)
     with ExitStack() as stack:
         outputs = []
-        for output in _outputs(request, model, language):
+        width = max(request.beam or captioner.search.beam, request.nbest)
+        for output in _outputs(request, model, language, width):
             stack.callback(output.close)
             outputs.append(output)
         job = Job(outputs, total=_total(request), quiet=not request.kept)
@@ -76,9 +77,9 @@ def _captioned(
     return caption_on_cluster(model, paths, asked)
 
 
-def _outputs(request: Request, model: Path, language: str) -> Iterator[Output]:
+def _outputs(request: Request, model: Path, language: str, width: int) -> Iterator[Output]:
     if request.out or request.html:
-        maker = Maker.of(checkpoint.read(model), language, fast=request.fast)
+        maker = Maker.of(checkpoint.read(model), language, width, fast=request.fast)
         if request.out:
             form = Table if request.out.suffix.lower() == ".csv" else JsonLines
             yield form(request.out, maker)

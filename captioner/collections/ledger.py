@@ -23,21 +23,22 @@ from captioner.collections.stream import Result
 class Maker(NamedTuple):
     """What made a caption: one file has captions of one maker.
 
-    >>> Maker("flickr8k@1a2b3c4d", "en").language
+    >>> Maker("flickr8k@1a2b3c4d", "en", 5).language
     'en'
     """
 
     model: str  # the checkpoint's name, and a digest of what is in it
     language: str
+    beam: int  # the width that was searched with
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, language: str, *, fast: bool) -> Maker:
+    def of(cls, checkpoint: Checkpoint, language: str, beam: int, *, fast: bool) -> Maker:
         """The maker that captions in a language by a checkpoint, or by its rounded weights."""
         digest = hashlib.sha256()
         for name in (CONFIG, WEIGHTS, "tokenizer.model"):
             digest.update(checkpoint.file(name))
         name = f"{checkpoint.path.resolve().name}@{digest.hexdigest()[:8]}"
-        return cls(f"{name}-fast" if fast else name, language)
+        return cls(f"{name}-fast" if fast else name, language, beam)
 
 
 class Ledger(ABC):
@@ -114,10 +115,16 @@ class Ledger(ABC):
             image, maker = self.parsed(line)
         except (ValueError, LookupError, TypeError):
             raise self._foreign(number) from None
-        if maker != self.maker:
+        if maker._replace(beam=self.maker.beam) != self.maker:
             raise UserError(
                 f"{self.path} has captions in {maker.language!r} by {maker.model}, not in"
                 f" {self.maker.language!r} by {self.maker.model}: choose another file, or delete it"
+            )
+        if maker != self.maker:
+            raise UserError(
+                f"{self.path} has captions by a beam of {maker.beam}, not of {self.maker.beam}:"
+                f" search as before (--beam {maker.beam}, and --nbest no larger), choose another"
+                " file, or delete it"
             )
         return image
 
@@ -135,13 +142,13 @@ class JsonLines(Ledger):
 
     def parsed(self, line: str) -> tuple[str, Maker]:
         row = json.loads(line)
-        return row["image"], Maker(row["model"], row["language"])
+        return row["image"], Maker(row["model"], row["language"], row["beam"])
 
 
 class Table(Ledger):
     """CSV for spreadsheets; the confidence is empty where the model tells none."""
 
-    columns: ClassVar = ("image", "caption", "score", "confidence", "language", "model")
+    columns: ClassVar = ("image", "caption", "score", "confidence", "language", "model", "beam")
     head = "\ufeff" + ",".join(columns)  # by the mark spreadsheets know UTF-8
 
     def line(self, image: str, result: Result) -> str:
@@ -151,8 +158,8 @@ class Table(Ledger):
         return text.getvalue()
 
     def parsed(self, line: str) -> tuple[str, Maker]:
-        ((image, _, _, _, language, model),) = csv.reader([line])
-        return image, Maker(model, language)
+        ((image, _, _, _, language, model, beam),) = csv.reader([line])
+        return image, Maker(model, language, int(beam))
 
 
 def _row(image: str, result: Result, maker: Maker) -> dict[str, Any]:
@@ -165,6 +172,7 @@ def _row(image: str, result: Result, maker: Maker) -> dict[str, Any]:
         "confidence": None if best.confidence is None else round(best.confidence, 4),
         "language": maker.language,
         "model": maker.model,
+        "beam": maker.beam,
     }
     if best.alternatives:
         row["alternatives"] = [

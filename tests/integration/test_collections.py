@@ -98,7 +98,7 @@ def test_out_is_what_is_printed(caption, album, tmp_path):
         for column in ("caption", "score", "confidence"):
             assert row[column] == line[column]
         assert row["language"] == "en" and re.fullmatch(r"best@[0-9a-f]{8}", row["model"])
-        assert set(row) == {"image", "caption", "score", "confidence", "language", "model"}
+        assert set(row) == {"image", "caption", "score", "confidence", "language", "model", "beam"}
 
 
 def test_alternatives_are_in_json_lines(caption, album, tmp_path):
@@ -164,6 +164,22 @@ def test_captions_of_two_models_are_not_mixed(caption, album, caption_checkpoint
     assert out.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
+def test_captions_of_two_searches_are_not_mixed(caption, album, tmp_path, name):
+    arguments = [album, "--html" if name.endswith("html") else "--out", tmp_path / name]
+    caption(*arguments)
+    before = (tmp_path / name).read_bytes()
+    for options in (["--beam", 1], ["--nbest", 3]):
+        result = caption(*arguments, "-r", *options)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == (
+            f"error: {tmp_path / name} has captions by a beam of 2, not of {options[1]}: search as"
+            " before (--beam 2, and --nbest no larger), choose another file, or delete it\n"
+        )
+    assert (tmp_path / name).read_bytes() == before
+    assert "2 already had" in caption(*arguments, "-r", "--beam", 2).stderr
+
+
 def test_rounded_weights_are_another_model(caption, album, tmp_path):
     caption(album, "--out", tmp_path / "x.csv")
     result = caption(album, "--out", tmp_path / "x.csv", "--fast")
@@ -206,7 +222,7 @@ def test_the_gallery(caption, album, tmp_path):
     page = tmp_path / "out page.html"
     assert caption(album, "-r", "--html", page, "--out", tmp_path / "x.jsonl").exit_code == 0
     entries = re.findall(
-        r'<li data-model="[^"]+"><a href="([^"]+)" lang="en">'
+        r'<li data-model="[^"]+" data-beam="2"><a href="([^"]+)" lang="en">'
         r'<img src="([^"]+)" alt="" loading="lazy"><span>([^<]+)</span></a>'
         r"<small>([^<]+)</small></li>",
         page.read_text(encoding="utf-8"),
@@ -314,7 +330,7 @@ def test_a_folder_that_is_missing_is_told_before_the_work(album, tmp_path):
 
 
 def test_a_caption_is_on_disk_as_soon_as_it_is_written(tmp_path):
-    ledger = JsonLines(tmp_path / "x.jsonl", Maker("model@1", "en"))
+    ledger = JsonLines(tmp_path / "x.jsonl", Maker("model@1", "en", 5))
     ledger.write(Result(tmp_path / "a.jpg", Caption("A dog.", -0.5, [], [])))
     (row,) = rows(tmp_path / "x.jsonl")
     assert row["image"] == "a.jpg" and row["caption"] == "A dog."
