@@ -8,7 +8,7 @@ import torch
 
 from scripts.benchmarking import growth, machine, report, start, work
 from scripts.benchmarking import quick as checked
-from scripts.benchmarking.peers.table import OTHERS, OURS, PLACE, Entry, started
+from scripts.benchmarking.peers.table import MISSING, OTHERS, OURS, PLACE, Entry, started
 from scripts.benchmarking.turns import Notebook, in_turn
 
 
@@ -41,7 +41,7 @@ def main(peers: bool, sat: Path | None, quick: bool, threads: int) -> None:
         notes["rates"] = machine.rates()._asdict()
     wanted = [job for job in work.JOBS if job not in notes]
     if wanted:
-        running, failed = [], {}
+        running, failed = [], {**MISSING} if peers else {}
         others = [*OTHERS] if peers else []
         if sat:
             others.append(Entry("show_attend_tell", (str(sat.resolve()),)))
@@ -50,7 +50,8 @@ def main(peers: bool, sat: Path | None, quick: bool, threads: int) -> None:
                 running.append(started(entry, threads))
             except ChildProcessError as error:
                 failed[entry.program] = str(error)
-                click.echo(f"{entry.program}: {error}", err=True)
+        for name, why in failed.items():
+            click.echo(f"not measured: {name} ({why})", err=True)
         notes["failed"] = failed
         for job in wanted:
             click.echo(work.JOBS[job].told)

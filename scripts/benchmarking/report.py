@@ -21,8 +21,13 @@ The work: random weights; vocabulary {work.VOCABULARY:,}, embedding {work.EMBEDD
 {work.HIDDEN}, one layer, GRU, additive attention; batches of {work.BATCH}; source and target of
 {work.SOURCE} tokens, no search ending before. The network is the one that JoeyNMT and OpenNMT-py
 build: a bidirectional encoder, attention after the decoder's GRU, an attentional layer of the
-hidden size that is fed to the next step and scores the vocabulary. Whoever has another network is
-marked, with the operations that it takes. d2l, eole, fairseq and Marian are not among them.
+hidden size that is fed to the next step and scores the vocabulary; eole and plain torch too. d2l
+has an encoder of one direction, and its decoder attends first and has no readout; Marian's "s2s"
+has an encoder of twice the size, two GRUs in a step of its decoder, and a readout of the
+embedding's size. d2l has no beam search, and Marian trains whole runs alone.
+
+"fast" has weights of 8 bits and scores a quarter of the vocabulary. "bf16" trains with products in
+bfloat16; quality is not compared here.
 """
 
 LIMITS = """## The limit

@@ -1,7 +1,9 @@
-"""Ours: the network that the others have, or a preset as it comes; exact, or "fast"."""
+"""Ours: the network that the others have, or a preset as it comes; exact, "fast" or in "bf16"."""
 
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -66,9 +68,9 @@ def sentences(count: int) -> tuple[Tensor, Tensor]:
 class Training:
     """An update at a time, as the loop does it."""
 
-    def __init__(self, model: Seq2Seq) -> None:
+    def __init__(self, model: Seq2Seq, precision: Literal["no", "bf16"] = "no") -> None:
         config = TrainingConfig(epochs=1, label_smoothing=0.0)
-        self.updater = Updater(accelerator(), TeacherForcing.of(config, model), config)
+        self.updater = Updater(accelerator(precision), TeacherForcing.of(config, model), config)
         target = torch.randint(work.FIRST, work.VOCABULARY, (work.BATCH, work.TARGET + 1))
         self.batch = Batch(sentences(work.BATCH), target)
 
@@ -115,16 +117,23 @@ def searches(model: Seq2Seq, *, fast: bool) -> dict[str, Search]:
     }
 
 
+OTHERWISE = {"fast": "8 bits, a quarter of the words", "bf16": "products in bfloat16"}
+
+
 def main(network: str, kind: str = "exact") -> None:
     torch.manual_seed(0)
-    build, fast = NETWORKS[network], kind == "fast"
+    build = NETWORKS[network]
+    jobs: dict[str, Callable[[], None]] = {}
+    if kind != "fast":
+        jobs["train"] = Training(build(), "bf16" if kind == "bf16" else "no")
+    if kind != "bf16":
+        jobs |= searches(build(), fast=kind == "fast")
     words = [] if network == "shared" else [f"preset {network}"]
-    jobs = searches(build(), fast=fast)
     serve(
-        ", ".join(["attention-core", *words, *(["fast"] if fast else [])]),
+        ", ".join(["attention-core", *words, *([kind] if kind in OTHERWISE else [])]),
         version("attention-core"),
-        jobs if fast else {"train": Training(build()), **jobs},
-        network="8 bits, a quarter of the words" if fast else network,
+        jobs,
+        network=OTHERWISE.get(kind, network),
     )
 
 

@@ -25,6 +25,7 @@ class Entry(NamedTuple):
 OURS = (
     Entry("ours", ("shared",)),
     Entry("ours", ("shared", "fast")),
+    Entry("ours", ("shared", "bf16")),
     Entry("ours", ("bahdanau",)),
     Entry("plain"),
     Entry("pictures"),
@@ -34,9 +35,17 @@ TRANSFORMERS = ("transformers==5.23.0", "tokenizers==0.23.3")
 OTHERS = (
     Entry("joeynmt"),
     Entry("opennmt"),
+    Entry("eole", (), ("eole==0.6.0",)),
+    Entry("marian", (), ("pymarian==1.12.42",)),
+    Entry("d2l", (), ("d2l==1.0.3",)),
     Entry("transformers", ("vit-gpt2",), TRANSFORMERS),
     Entry("transformers", ("blip",), TRANSFORMERS),
 )
+
+MISSING = {
+    "fairseq": "0.12.2, its last, is built from source alone, and from 3.11 on Python refuses its"
+    " dataclasses",
+}
 
 
 def started(entry: Entry, threads: int) -> Peer:
