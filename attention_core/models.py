@@ -311,6 +311,8 @@ def feed_forward_output(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurre
 def show_and_tell(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
     """Vinyals et al. 2015, §3.1: the picture is read first, as if it were a word.
 
+    Departure: that word is layer-normalised.
+
     >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
     >>> type(build_decoder("show_and_tell", sizes).start).__name__
     'PrefixStart'

@@ -1,6 +1,7 @@
 """How a decoder's first state comes from the source."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from attention_core.errors import UserError
@@ -83,7 +84,10 @@ class ProjectStart(nn.Module):
 
 
 class PrefixStart(nn.Module):
-    """s_0 = RNN(W · summary, 0): the source is read as a first word. Vinyals et al. 2015, §3.1.
+    """s_0 = RNN(LN(W · summary + b), 0): the source is read as a first word.
+
+    Vinyals et al. 2015, §3.1. Departure: LN, without gain or bias; else W grows until the gates
+    that read the source are all open or shut, and of it little more than a bit a unit remains.
 
     >>> recurrence = RecurrentStack("gru", 4, 5)
     >>> PrefixStart(3, input_size=4)(torch.ones(2, 3), None, recurrence).hidden.shape
@@ -97,7 +101,8 @@ class PrefixStart(nn.Module):
     def forward(
         self, summary: Tensor, final: RecurrentState | None, recurrence: RecurrentStack
     ) -> RecurrentState:
-        return recurrence.step(self.project(summary), recurrence.zeros(summary))
+        word = F.layer_norm(self.project(summary), (self.project.out_features,))
+        return recurrence.step(word, recurrence.zeros(summary))
 
 
 def _checked(

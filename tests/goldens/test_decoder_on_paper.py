@@ -118,10 +118,13 @@ def test_starts():
     )
     equal(bridge(tensor(0), final, stack).hidden, [4 / 5, 1 / 2])
 
-    # summary 3 is read as the word 3 · 2/3 - 1 = 1:  tanh(1 · u, 1 · 2u) = (1/2, 4/5)
-    prefix = given(PrefixStart(1, 1), {"project.weight": [[2 / 3]], "project.bias": [-1]})
-    given(stack, cell([[u], [2 * u]], [[9, 9], [9, 9]], [0, 0], [0, 0]))
-    equal(prefix(tensor(3), None, stack).hidden, [1 / 2, 4 / 5])
+    # summary 3 is read as (3e5 + 1e5, 1e5 - 3e5), normalised (1, -1):  tanh(u, -2u) = (1/2, -4/5)
+    prefix = given(
+        PrefixStart(1, 2), {"project.weight": [[1e5], [-1e5]], "project.bias": [1e5, 1e5]}
+    )
+    stack = RecurrentStack("tanh", 2, 2)
+    given(stack, cell([[u, 0], [0, 2 * u]], [[9, 9], [9, 9]], [0, 0], [0, 0]))
+    equal(prefix(tensor(3), None, stack).hidden, [1 / 2, -4 / 5])
 
 
 def test_a_bridge_of_two_layers_reads_both():

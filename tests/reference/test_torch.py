@@ -108,7 +108,7 @@ def test_show_and_tell_is_one_lstm_over_the_picture_and_the_words():
     lstm = large(nn.LSTM(4, Q, 2, batch_first=True))
     copy_recurrence(lstm, decoder.recurrence)
     tokens, picture = torch.randint(WORDS, (B, M)), torch.randn(B, Q)
-    first = decoder.start.project(picture)[:, None]
+    first = nn.LayerNorm(4).double()(decoder.start.project(picture))[:, None]
     states, _ = lstm(torch.cat([first, decoder.embedding(tokens)], 1))
     memory = decoder.remember(Encoded(torch.randn(B, S, Q), VALID, picture))
     found, _ = decoder(tokens, memory, decoder.begin(memory, None))

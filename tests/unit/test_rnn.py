@@ -103,3 +103,13 @@ def test_zeros_have_the_rows_and_type_of_their_like(cell):
 def test_an_unknown_cell_is_named_with_the_nearest():
     with pytest.raises(UserError, match=r"unknown cell 'GRUU'. Did you mean 'gru'\? Known: gru, "):
         RecurrentStack("GRUU", INPUT, HIDDEN)
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_an_lstm_begins_by_keeping_what_it_has_read(normalised):
+    torch.manual_seed(0)
+    stack = RecurrentStack("lstm", INPUT, HIDDEN, 2, normalised=normalised)
+    for cell in stack.cells:
+        biases = cell.input_norm.bias if normalised else cell.bias_ih
+        assert_close(biases[HIDDEN : 2 * HIDDEN], torch.ones(HIDDEN))
+        assert (biases[:HIDDEN].abs() < 1).all() and (biases[2 * HIDDEN :].abs() < 1).all()
