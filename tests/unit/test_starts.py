@@ -59,7 +59,8 @@ def test_prefix_reads_the_source_as_the_first_word(cell):
     found = start(SUMMARIES, None, recurrence)
     words = torch.randn(ROWS, 3, INPUT)
     first = start.project(SUMMARIES)
-    first = (first - first.mean(1, keepdim=True)) / (first.var(1, False, keepdim=True) + 1e-5).sqrt()
+    spread = (first.var(1, correction=0, keepdim=True) + 1e-5).sqrt()
+    first = (first - first.mean(1, keepdim=True)) / spread
     prefixed = torch.cat([first[:, None], words], 1)
     outputs, _ = recurrence(prefixed, recurrence.zeros(SUMMARIES))
     assert_close(recurrence(words, found)[0], outputs[:, 1:])
