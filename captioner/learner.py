@@ -28,7 +28,7 @@ from attention_core.training import (
     pad,
 )
 from captioner.augment import augmented
-from captioner.backbones import RANDOM, load_backbone
+from captioner.backbones import RANDOM, Backbone, load_backbone
 from captioner.calibration import measured
 from captioner.confidence import CONFIDENCE, counted, fit
 from captioner.corpus import normalise
@@ -138,6 +138,7 @@ class CaptionLearner(Learner):
         if encoder.fine_tune:
             self.rates: Mapping[str, float] = {"model.encoder.backbone.": encoder.learning_rate}
         else:
+            _round(backbone)
             pictures = self.corpus.pictures.values()
             self.features = build(Path(recipe.data.cache), backbone, encoder.size, pictures)
         self._rows = {
@@ -345,6 +346,14 @@ class CaptionLearner(Learner):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(tokenizer.to_bytes())
         return tokenizer
+
+
+def _round(backbone: Backbone) -> None:
+    """Rounds weights to float16 as checkpoints do, so that what is learned on their features is
+    learned on those of the model that ships, and whoever goes on from it needs no others."""
+    for weight in backbone.state_dict().values():
+        if weight.is_floating_point():
+            weight.copy_(weight.half())
 
 
 def _card(recipe: CaptionRecipe, corpus: str, metrics: dict[str, float]) -> str:

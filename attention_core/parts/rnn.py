@@ -62,7 +62,7 @@ class RecurrentStack(nn.Module):
         self.cells = nn.ModuleList(kind(size, hidden_size) for size in sizes)
         if cell == "lstm":
             for each in self.cells:
-                biases = each.input_norm.bias if normalised else each.bias_ih
+                biases = each.get_parameter("input_norm.bias" if normalised else "bias_ih")
                 nn.init.ones_(biases.data[hidden_size : 2 * hidden_size])
 
     def zeros(self, like: Tensor) -> RecurrentState:

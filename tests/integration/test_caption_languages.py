@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,6 +93,12 @@ def test_labels_are_told_of_by_one_prepared_for_use_too(trained):
         (other,) = captioner.prepared().caption([picture], language=language)
         assert other.text == one.text and other.looked == pytest.approx(one.looked, abs=1e-3)
         assert other.confidence == pytest.approx(one.confidence, abs=1e-3)
+
+
+def test_training_that_goes_on_from_a_checkpoint_has_the_features_of_its_run(settings, trained):
+    cached = list(Path(settings["data"]["cache"]).glob("*.npy"))
+    CaptionLearner(from_dict(CaptionRecipe, settings | {"start": str(trained)}))
+    assert list(Path(settings["data"]["cache"]).glob("*.npy")) == cached and len(cached) == 1
 
 
 def test_a_reward_in_both_languages(settings, trained, tmp_path):
