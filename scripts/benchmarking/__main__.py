@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import torch
 
-from scripts.benchmarking import growth, machine, report, start, work
+from scripts.benchmarking import growth, machine, quality, report, start, work
 from scripts.benchmarking import quick as checked
 from scripts.benchmarking.peers.table import MISSING, OTHERS, OURS, PLACE, Entry, started
 from scripts.benchmarking.turns import Notebook, in_turn
@@ -19,9 +19,14 @@ from scripts.benchmarking.turns import Notebook, in_turn
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A checkout of sgrvinod's Show, Attend and Tell, to be measured too.",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The data folder, to measure there what fast costs in quality.",
+)
 @click.option("--quick", is_flag=True, help="Only counts and ratios, against the committed ones.")
 @click.option("--threads", type=click.IntRange(1), default=os.cpu_count(), show_default=True)
-def main(peers: bool, sat: Path | None, quick: bool, threads: int) -> None:
+def main(peers: bool, sat: Path | None, data: Path | None, quick: bool, threads: int) -> None:
     """Measures ours and others on the same work, in turn; writes docs/performance.md and .csv.
 
     What was interrupted is gone on with; runs/benchmark has what was measured. --quick takes two
@@ -58,6 +63,9 @@ def main(peers: bool, sat: Path | None, quick: bool, threads: int) -> None:
             notes[job] = [each._asdict() for each in in_turn(running, job)]
         for peer in running:
             peer.close()
+    if data and "quality" not in notes:
+        click.echo("what fast costs")
+        notes["quality"] = dict(quality.measured(data))
     if "start" not in notes:
         click.echo("cold start")
         notes["start"] = start.measured()

@@ -41,7 +41,7 @@ def curves() -> Iterator[tuple[str, str, Curve]]:
         yield told, "s", {size: fastest(searching(model, **{name: size})) for size in sizes}
     captioner = Captioner.load().prepared()
     yield "pixels on a side", "s", {side: fastest(encoding(captioner, side)) for side in SIDES}
-    yield "pictures, peak memory", "MB", memory()
+    yield "pictures in a stream", "MB of memory", memory()
     yield "processes, training", "tokens/s", {n: parallel(n) for n in range(1, _cores() + 1)}
 
 
@@ -100,7 +100,7 @@ def fastest(do: Callable[[], None]) -> float:
 
 
 def memory() -> Curve:
-    """Peak memory of a process that captions a stream, after so many pictures."""
+    """Memory of a process that captions a stream, after so many pictures."""
     told = json.loads(_said([sys.executable, "-m", "scripts.benchmarking.stream"]))
     return {int(count): megabytes for count, megabytes in told.items()}
 

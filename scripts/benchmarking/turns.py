@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from scripts.benchmarking import work
 from scripts.benchmarking.protocol import Peer
 
-ROUNDS = 9
+ROUNDS = {**dict.fromkeys(work.TEXT_JOBS, 9), **dict.fromkeys(work.PICTURE_JOBS, 5)}
 
 
 class Measured(NamedTuple):
@@ -47,9 +48,10 @@ class Notebook:
         new.replace(self.path)
 
 
-def in_turn(peers: Iterable[Peer], job: str, rounds: int = ROUNDS) -> list[Measured]:
-    """The job by each that does it: one turn to warm up, then ``rounds``."""
+def in_turn(peers: Iterable[Peer], job: str, rounds: int | None = None) -> list[Measured]:
+    """The job by each that does it: one turn to warm up, then ``rounds``, else those of the job."""
     able = [peer for peer in peers if job in peer.jobs]
+    rounds = rounds or ROUNDS[job]
     turns = [[peer.seconds(job) for peer in able] for _ in range(rounds + 1)][1:]
     return [
         Measured(job, peer.name, peer.version, peer.network, *map(list, zip(*taken, strict=True)))

@@ -96,4 +96,17 @@ def test_the_report_tells_rates_shares_and_ratios(tmp_path, monkeypatch):
     assert "| theirs 1 | 64 | 64–64 | 2.00× |" in page
     assert "| 50% |" in page and "| 25% |" in page
     assert "not measured: another (no such package)" in page
+    assert "Not measured in this run" in page
     assert (tmp_path / "performance.csv").read_text("utf-8").count("\n") == 3
+
+
+def test_the_report_tells_what_fast_costs():
+    page = report.lost({"captions, CIDEr": [51.284, 50.856, 0.891]})
+    assert "| captions, CIDEr | 51.28 | 50.86 | 89% |" in page
+    assert "Not measured" not in page
+
+
+def test_pictures_have_fewer_turns_than_text():
+    heard = []
+    peer = Peer("a", [1.0] * 20, ["beam", "caption"], heard)
+    assert [len(in_turn([peer], job)[0].seconds) for job in ("beam", "caption")] == [9, 5]
