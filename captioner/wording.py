@@ -41,10 +41,10 @@ WORDING: Tables = {
         "model": "模型",
         "With attention": "有注意力",
         "Show and Tell, without attention": "Show and Tell，没有注意力",
-        "No Show and Tell model is installed here, so there is nothing to compare with. It sees the"
-        " picture once, as one vector, before its first word (Vinyals et al. 2015).": (
-            "这里没有安装 Show and Tell 模型，因此无从比较。它只在写第一个词之前看一次图片，"
-            "看到的是一个向量（Vinyals 等 2015）。"
+        "Show and Tell has no attention: it sees the picture once, as one vector, before its first"
+        " word (Vinyals et al. 2015). It writes English, so both do here.": (
+            "Show and Tell 没有注意力：它只在写第一个词之前看一次图片，"
+            "看到的是一个向量（Vinyals 等 2015）。它只会英文，所以这里两者都写英文。"
         ),
         "Many pictures": "多张图片",
         "Pictures": "图片",

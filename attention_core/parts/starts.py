@@ -101,8 +101,8 @@ class PrefixStart(nn.Module):
     def forward(
         self, summary: Tensor, final: RecurrentState | None, recurrence: RecurrentStack
     ) -> RecurrentState:
-        word = F.layer_norm(self.project(summary), (self.project.out_features,))
-        return recurrence.step(word, recurrence.zeros(summary))
+        word = self.project(summary)
+        return recurrence.step(F.layer_norm(word, word.shape[-1:]), recurrence.zeros(summary))
 
 
 def _checked(

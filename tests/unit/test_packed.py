@@ -24,7 +24,13 @@ X86 = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_ava
 pytestmark = pytest.mark.skipif(not X86, reason="nothing is laid out on this processor")
 
 SOURCE = torch.tensor([[3, 4, 5, 9], [6, 3, 0, 0], [8, 7, 5, 0]])
-PRESETS = ["bahdanau", "bahdanau_coverage", "luong_local_p_input_feeding", "show_attend_tell"]
+PRESETS = [
+    "bahdanau",
+    "bahdanau_coverage",
+    "luong_local_p_input_feeding",
+    "show_and_tell",
+    "show_attend_tell",
+]
 
 
 def model_of(preset="bahdanau", cell="gru", layers=1, **sizes):
