@@ -22,7 +22,7 @@ class CaptionTask(Task):
     name = "caption"
     title = "Caption"
     summary = "Caption pictures, and see where the model looked."
-    shipped = Path(__file__).parent / "models" / "flickr8k"
+    shipped = Path(__file__).parent / "models" / "everyday"
 
     def recipe_type(self) -> type:
         from captioner.learner import CaptionRecipe

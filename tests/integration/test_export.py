@@ -247,7 +247,7 @@ def test_a_missing_onnxruntime_is_named(monkeypatch, exported):
 
 def test_a_folder_that_cant_be_run_is_told_in_one_line(copied, tmp_path):
     with pytest.raises(UserError, match=r"is a checkpoint: attention-core export .* makes it one"):
-        load(ROOT / "captioner/models/flickr8k")
+        load(ROOT / "captioner/models/everyday")
     with pytest.raises(UserError, match=r"No checkpoint at .*nowhere"):
         load(tmp_path / "nowhere")
     folder = copied("translate")
