@@ -1,6 +1,7 @@
 """Two processes on a CPU are one: in what they learn, and in how they stop and go on."""
 
 import json
+import re
 import os
 import subprocess
 import sys
@@ -71,7 +72,11 @@ def test_an_interrupt_of_one_stops_both_which_go_on_as_if_never_stopped(tmp_path
     """With dropout, of which each process draws its own."""
     whole = launched(tmp_path / "whole", "0.3", launcher="accelerate")
     output, _ = ended(launched(tmp_path / "stopped", "0.3", "5"))
-    assert sorted(output.splitlines()) == ["process 0 stopped", "process 1 stopped"]
+    # both write at once, so a line may end after the other's
+    assert sorted(re.findall(r"process \d stopped", output)) == [
+        "process 0 stopped",
+        "process 1 stopped",
+    ]
     ended(launched(tmp_path / "stopped", "0.3"))
     ended(whole)
     weights, *rest = left(tmp_path / "stopped")
