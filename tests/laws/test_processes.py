@@ -1,8 +1,8 @@
 """Two processes on a CPU are one: in what they learn, and in how they stop and go on."""
 
 import json
-import re
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
