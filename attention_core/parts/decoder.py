@@ -1,7 +1,6 @@
 """One recurrent decoder, composed of parts, for every wiring of the literature."""
 
 import math
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -13,7 +12,7 @@ from attention_core.parts.adaptive import AdaptiveSoftmax
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.checks import check
 from attention_core.parts.dropout import WordDropout, dropped, sequence_mask
-from attention_core.parts.packed import PlainLinear
+from attention_core.parts.packed import Layer, PlainLinear
 from attention_core.parts.rnn import RecurrentStack
 from attention_core.parts.sentinel import VisualSentinel
 from attention_core.parts.types import DecoderState, Encoded, Memory, RecurrentState
@@ -52,7 +51,7 @@ class RecurrentDecoder(nn.Module):
     (torch.Size([2, 9]), torch.Size([2, 5]))
     """
 
-    layer: Callable[[Tensor, Tensor], nn.Module] = PlainLinear  # lays out the words of ``listed``
+    layer: Layer = PlainLinear  # lays out the words of ``listed``
 
     def __init__(
         self,

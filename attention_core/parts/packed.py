@@ -19,8 +19,6 @@ from attention_core.parts.scorers import Concat
 Layer = Callable[[Tensor, Tensor | None], nn.Module]
 M = TypeVar("M", bound=nn.Module)
 LEAST = 1e-12  # of a scale
-LIKELY = 16  # words of a row that are scored in full: more than a beam of usual width takes
-LARGE = 1 << 21  # weights of words, from which on it pays to look for those first
 GATES = {nn.GRUCell: "gru", nn.LSTMCell: "lstm", nn.RNNCell: "tanh"}
 
 
@@ -55,35 +53,6 @@ class PackedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "none", [], "")
         return y
-
-
-class LikelyLinear(nn.Module):
-    """y = W x + b for the many words of a search: bfloat16 tells the 16 of each row that score
-    highest, and these are scored in float32.
-
-    The others keep their rough scores, each off by at most a 128th of itself to a side of its own.
-    Of them comes only what little they add to the softmax's sum. In a search of width 5,
-    1,014 translations were those of ``PackedLinear``, their scores off by 3·10⁻⁵ in the mean.
-
-    >>> weight = 1 + torch.arange(32.0)[:, None] / 512
-    >>> scores = LikelyLinear(weight, torch.zeros(32))(torch.ones(1, 1))[0]
-    >>> scores[-2:].tolist(), scores[:2].tolist()  # the first two are one in bfloat16
-    ([1.05859375, 1.060546875], [1.0, 1.0])
-    """
-
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.weight = weight.detach()
-        self.bias = bias.detach()
-        self.rough = PackedLinear(self.weight.bfloat16(), self.bias.bfloat16())
-
-    def forward(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, 1, x.size(-1))
-        rough: Tensor = self.rough(rows[:, 0].bfloat16())
-        likely = rough.topk(LIKELY, sorted=False).indices
-        weights = F.embedding(likely, self.weight)  # an index would take four times as long
-        scores = (rows @ weights.mT)[:, 0] + self.bias[likely]
-        return rough.float().scatter_(1, likely, scores).view(*x.shape[:-1], -1)
 
 
 class Int8Linear(nn.Module):
@@ -131,17 +100,6 @@ def layer(weight: Tensor, *, int8: bool = False) -> Layer:
     return PlainLinear
 
 
-def words_layer(weight: Tensor, bias: Tensor) -> nn.Module:
-    """What scores words with float32 weights (n, m) the fastest: ``LikelyLinear`` where there are
-    many and the processor has bfloat16.
-
-    >>> type(words_layer(torch.zeros(10, 4), torch.zeros(10))).__name__
-    'PackedLinear'
-    """
-    rough = torch.cpu.get_capabilities().get("avx512_bf16", False)
-    return (LikelyLinear if rough and weight.numel() > LARGE else PackedLinear)(weight, bias)
-
-
 def packed(model: M, *, int8: bool = False) -> M:
     """A copy of the model for inference alone, with the weights of linear layers and cells laid out
     for this processor; ``int8`` rounds them to 8 bits. Single rows and the matrix that ``Concat``
@@ -164,7 +122,7 @@ def packed(model: M, *, int8: bool = False) -> M:
         return model
     for module in list(model.modules()):
         if isinstance(module, RecurrentDecoder):
-            module.layer = make if int8 else words_layer
+            module.layer = make
         if isinstance(module, Concat):
             continue
         for name, child in list(module.named_children()):

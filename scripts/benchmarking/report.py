@@ -50,9 +50,7 @@ EXACT = """## What exact means
 
 Exact search has its weights laid out for the processor, and normalisations folded into their
 convolutions: in float32 all of 1,000 captions and 1,014 translations were what they are without,
-and in float64 nothing differs. Where words have more than two million weights (here, but in no
-model that ships), bfloat16 finds the likely ones, which are scored in float32: so done too, all of
-1,014 translations were the same.
+and in float64 nothing differs.
 """
 
 GPU = """## On a GPU

@@ -9,15 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from attention_core import DecoderSizes, Seq2Seq, TextEncoder, build_decoder
-from attention_core.parts.packed import (
-    Int8Linear,
-    LikelyLinear,
-    PackedLinear,
-    PlainLinear,
-    layer,
-    packed,
-    words_layer,
-)
+from attention_core.parts.packed import Int8Linear, PackedLinear, PlainLinear, layer, packed
 from attention_core.search import beam_search
 
 X86 = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
@@ -79,38 +71,6 @@ def test_a_packed_product_is_the_product(rows, bias):
     x, weight, offset = torch.randn(rows, 30), torch.randn(50, 30), torch.randn(50)
     offset = offset if bias else None
     assert_close(PackedLinear(weight, offset)(x), F.linear(x, weight, offset))
-
-
-@pytest.mark.parametrize("shape", [(5,), (2, 3)])
-def test_likely_words_are_scored_in_full(shape):
-    """The 12 best as ever, the others by bfloat16: off by at most a 128th, and most of them by
-    something.
-    """
-    torch.manual_seed(0)
-    x, weight, bias = torch.randn(*shape, 30), torch.randn(500, 30), torch.randn(500)
-    exact, scored = F.linear(x, weight, bias), LikelyLinear(weight, bias)(x)
-    best = exact.topk(12).indices
-    assert_close(scored.gather(-1, best), exact.gather(-1, best))
-    off = (scored - exact).abs()
-    assert (off > 1e-4).float().mean() > 0.8
-    assert (off <= exact.abs() / 128 + 0.1).all()
-
-
-def test_likely_words_are_sought_among_many(monkeypatch):
-    can = {"avx512_bf16": True}
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: can)
-    few, many = torch.zeros(4096, 512), torch.zeros(4097, 512)
-    assert type(words_layer(few, few[:, 0])) is PackedLinear
-    assert type(words_layer(many, many[:, 0])) is LikelyLinear
-    can.clear()
-    assert type(words_layer(many, many[:, 0])) is PackedLinear
-
-
-def test_a_search_for_likely_words_finds_the_same():
-    model = packed(model_of(vocabulary=400))
-    plain = found(model)
-    model.decoder.layer = LikelyLinear
-    assert found(model) == plain
 
 
 @pytest.mark.parametrize("shift", [-9.0, 0.0, 9.0], ids=["negative", "both", "positive"])
