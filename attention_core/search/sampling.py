@@ -58,8 +58,7 @@ def sample(
         raise ValueError(f"temperature: expected above 0, got {temperature}")
 
     def draw(logits: Tensor) -> Tensor:
-        likely = truncated(logits / temperature, top_k, top_p)
-        return likely.softmax(-1).multinomial(1, generator=generator)[:, 0]
+        return drawn(truncated(logits / temperature, top_k, top_p).softmax(-1), generator)
 
     found = unroll(
         step,
@@ -74,6 +73,22 @@ def sample(
         constraints=constraints,
     )
     return [found[row : row + samples] for row in range(0, len(found), samples)]
+
+
+def drawn(probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """A token for each row: the first whose cumulative probability exceeds u ~ U[0, 1).
+
+    Shapes: (R, W) -> (R,). One random number for each row, where ``torch.multinomial`` takes one
+    for each word.
+
+    >>> drawn(torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0]]))
+    tensor([1, 2])
+    """
+    upto = probabilities.cumsum(-1)
+    total = upto[:, -1:]  # not quite 1
+    u = torch.rand(upto.size(0), 1, generator=generator, device=upto.device)
+    below = (u * total).minimum(total.nextafter(torch.zeros_like(total)))
+    return torch.searchsorted(upto, below, right=True)[:, 0]
 
 
 def truncated(logits: Tensor, top_k: int | None, top_p: float | None) -> Tensor:

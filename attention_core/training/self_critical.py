@@ -22,6 +22,9 @@ class SelfCritical(Objective):
     baseline: Luo 2020, §2. ``reward`` compares samples with references, both without first token
     and padding; any metric will do. The batch's target rows are the references.
 
+    A sample ends after as many tokens as the longest reference of the batch has, and at most
+    ``max_length``: what goes on for longer has little to earn, and much to compute.
+
     The samples are drawn without dropout in the decoder, and scored with it. Only the masks of
     variational dropout, which last for a sequence, are the same in both.
 
@@ -79,7 +82,7 @@ class SelfCritical(Objective):
                 state,
                 begin=references[:, 0, 0],
                 end=self.end,
-                max_length=self.max_length,
+                max_length=min(self.max_length, references.size(2) - 1),
                 samples=self.samples,
             )
         drawn = [[hypothesis.tokens for hypothesis in each] for each in found]

@@ -6,7 +6,7 @@ import torch
 from attention_core.models import DecoderSizes, build_decoder
 from attention_core.parts.types import Encoded
 from attention_core.search import beam_search, greedy_search, restricted, sample
-from attention_core.search.sampling import truncated
+from attention_core.search.sampling import drawn, truncated
 
 END, WORDS = 2, 5
 
@@ -25,6 +25,17 @@ def decoding():
     )
     memory = decoder.requires_grad_(False).remember(encoded)
     return decoder.step, memory, decoder.begin(memory, None)
+
+
+@pytest.mark.parametrize(
+    ("u", "token"),
+    [(0.0, 1), (0.24, 1), (0.25, 2), (0.74, 2), (0.75, 4), (1 - 2**-24, 4)],
+)
+def test_a_word_has_its_share_of_the_unit_interval(monkeypatch, u, token):
+    probabilities = torch.tensor([[0.0, 0.25, 0.5, 0.0, 0.25, 0.0]])
+    monkeypatch.setattr(torch, "rand", lambda *size, **options: torch.full(size, u))
+    for total in (1.0, 0.9999999, 3.0):
+        assert drawn(probabilities * total).tolist() == [token]
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0])

@@ -69,6 +69,22 @@ def test_equal_rewards_teach_nothing():
     )
 
 
+@pytest.mark.parametrize("longest", [2, 3, 9])
+def test_no_sample_is_longer_than_the_longest_reference_or_the_limit(longest):
+    seen = []
+
+    def reward(drawn, expected):
+        seen.extend(row for samples in drawn for row in samples)
+        return torch.zeros(1, 50)
+
+    references = torch.full((1, 1 + longest), 5)
+    references[0, 0], references[0, -1] = BEGIN, END
+    source = SOURCE[:1]
+    objective_with(reward, samples=50)(Batch((source, source != PAD), references))
+    assert max(map(len, seen)) == min(longest, 4)
+    assert all(row[-1] == END for row in seen if len(row) < min(longest, 4))
+
+
 def test_it_learns_what_is_rewarded():
     def reward(drawn, expected):
         return torch.tensor([[float(row[0] == 6) for row in samples] for samples in drawn])
