@@ -80,13 +80,14 @@ def _searched(
 def _search(
     captioner: Captioner, features: Tensor, language: str, choices: Choices, seen: Any
 ) -> list[Hypothesis]:
-    begin = torch.tensor([captioner.tokenizer.begin(language)])
+    captioner.tokenizer.begin(language)  # which tells an unknown one
+    short, own_step = captioner.written.of(language, captioner.model.decoder)
+    begin, end = torch.tensor([short.begin]), short.place(captioner.tokenizer.eos)
     search = _configured(captioner.search, choices)
     memory, state = captioner.model.remember(features)
     step: Any
     first: Any
-    step, first = watched(captioner.step(language), state, 1, seen)
-    end = captioner.tokenizer.eos
+    step, first = watched(own_step, state, 1, lambda places: seen(short.ids(places)))
     if choices.temperature:
         (found,) = sample(
             step,
@@ -98,10 +99,10 @@ def _search(
             samples=choices.nbest,
             temperature=choices.temperature,
         )
-        return found
-    width = max(choices.beam, choices.nbest)
-    (found,) = search.run(step, memory, first, begin=begin, end=end, width=width)
-    return found[: choices.nbest]
+    else:
+        width = max(choices.beam, choices.nbest)
+        (found,) = search.run(step, memory, first, begin=begin, end=end, width=width)
+    return [short.restored(hypothesis) for hypothesis in found[: choices.nbest]]
 
 
 def _configured(own: SearchConfig, choices: Choices) -> SearchConfig:

@@ -6,24 +6,24 @@ import copy
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.hub import find
 from attention_core.models import Seq2Seq
 from attention_core.parts.packed import packed
-from attention_core.parts.types import DecoderState, Memory
 from attention_core.pieces import PIECES, read_pieces
 from attention_core.recipe import from_dict
-from attention_core.search import Hypothesis, Step, restricted
+from attention_core.search import Hypothesis
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig
+from attention_core.written import Written
 from captioner.backbones import RANDOM, Backbone, load_backbone
 from captioner.caption import Caption, told
 from captioner.confidence import CaptionConfidence, classes_of, read_confidence
@@ -60,11 +60,7 @@ class Captioner:
         self.tokenizer = tokenizer
         self.search = search
         self.size = size
-        self._words: Tensor | nn.Module | None = None
-        self._allowed = {
-            language: torch.isin(torch.arange(tokenizer.size), torch.tensor(ids))
-            for language, ids in (pieces or {}).items()
-        }
+        self.written = Written(pieces or {}, tokenizer)
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Captioner:
@@ -107,15 +103,15 @@ class Captioner:
         """The same captioner for this processor and for use alone: its weights laid out
         (``packed``) and its normalisations folded, the captions the same.
 
-        ``fast`` computes the network that sees in bfloat16 where the processor can: that is half of
-        the time, for 0.4 of CIDEr on Flickr8k val (``docs/performance.md``).
+        ``fast`` computes the network that sees in bfloat16 where the processor can, and rounds the
+        other weights to 8 bits: half of the time. What it costs is in ``docs/performance.md``.
         """
         other = copy.copy(self)
-        other.model = packed(self.model)
+        other.model = packed(self.model, int8=fast)
         encoder = other.model.encoder
         assert isinstance(encoder, PictureEncoder)
         fold(encoder.backbone, half=fast)
-        other._words = other.model.decoder.listed()
+        other.written = self.written.laid_out(other.model.decoder)
         return other
 
     @property
@@ -141,12 +137,6 @@ class Captioner:
             batch = self.tensors(pictures[start : start + BATCH])
             found += self.caption_features(batch, language=language, beam=beam, nbest=nbest)
         return found
-
-    def step(self, language: str) -> Step[Memory, DecoderState]:
-        """The decoder's step, over what the language is written with."""
-        step = partial(self.model.decoder.step, words=self._words)
-        allowed = self._allowed.get(language)
-        return step if allowed is None else restricted(step, allowed)
 
     def tensors(self, pictures: Sequence[Image.Image]) -> Tensor:
         """RGB pictures as the encoder takes them: (B, 3, size, size)."""
@@ -185,18 +175,12 @@ class Captioner:
 
     def hypotheses(self, source: Tensor, *, language: str, width: int) -> list[list[Hypothesis]]:
         """What beam search finds for each source, best first."""
-        begin = self.tokenizer.begin(language)
         found: list[list[Hypothesis]] = []
         for chunk in source.split(4 * BATCH):
             with torch.inference_mode():
                 memory, state = self.model.remember(chunk)
-                found += self.search.run(
-                    self.step(language),
-                    memory,
-                    state,
-                    begin=torch.full((len(chunk),), begin),
-                    end=self.tokenizer.eos,
-                    width=width,
+                found += self.written.search(
+                    language, self.search, self.model.decoder, memory, state, width=width
                 )
         return found
 

@@ -56,4 +56,8 @@ class Shortlist:
 
     def restored(self, found: Hypothesis) -> Hypothesis:
         """The hypothesis in words."""
-        return replace(found, tokens=self._known[found.tokens].tolist())
+        return replace(found, tokens=self.ids(found.tokens))
+
+    def ids(self, places: list[int]) -> list[int]:
+        """The words at some places."""
+        return self._known[places].tolist()

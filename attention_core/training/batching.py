@@ -19,7 +19,8 @@ class Batch(NamedTuple):
 
     source: tuple[Tensor, ...]
     tokens: Tensor  # (B·N, T+1): first token, words, end, padding
-    words: Tensor | None = None  # (n,), ascending: all that the targets can be; None is any
+    words: Tensor | None = None  # (n,), ascending: all that follows the first token, which is then
+    # the same in all rows; None is any
 
 
 def pad(sequences: Sequence[Sequence[int]], value: int) -> Tensor:

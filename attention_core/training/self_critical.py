@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from attention_core.models import Seq2Seq
-from attention_core.search import sample
+from attention_core.parts.types import DecoderState, Memory
+from attention_core.search import Hypothesis, Shortlist, Step, sample
 from attention_core.training.batching import Batch, pad
 from attention_core.training.losses import Objective, TeacherForcing
 from attention_core.training.modes import evaluating
@@ -23,7 +24,8 @@ class SelfCritical(Objective):
     and padding; any metric will do. The batch's target rows are the references.
 
     A sample ends after as many tokens as the longest reference of the batch has, and at most
-    ``max_length``: what goes on for longer has little to earn, and much to compute.
+    ``max_length``: what goes on for longer has little to earn, and much to compute. Where the
+    batch names the ``words`` that its targets can be, p is of these alone.
 
     The samples are drawn without dropout in the decoder, and scored with it. Only the masks of
     variational dropout, which last for a sequence, are the same in both.
@@ -75,16 +77,9 @@ class SelfCritical(Objective):
         memory, state = self.model.remember(*batch.source)
         sources = memory.valid.size(0)
         references = batch.tokens.view(sources, -1, batch.tokens.size(1))
+        begin, longest = references[:, 0, 0], references.size(2) - 1
         with evaluating(self.model.decoder):
-            found = sample(
-                self.model.decoder.step,
-                memory,
-                state,
-                begin=references[:, 0, 0],
-                end=self.end,
-                max_length=min(self.max_length, references.size(2) - 1),
-                samples=self.samples,
-            )
+            found = self._samples(memory, state, begin, batch.words, longest)
         drawn = [[hypothesis.tokens for hypothesis in each] for each in found]
         expected = [
             [[i for i in row if i != self.pad] for row in rows]
@@ -94,17 +89,48 @@ class SelfCritical(Objective):
         others = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
         advantage = (rewards - others).flatten()  # (B·N,)
         targets = pad([row for each in drawn for row in each], self.pad).to(batch.tokens.device)
-        begin = references[:, 0, 0].repeat_interleave(self.samples)[:, None]
-        inputs = torch.cat([begin, targets[:, :-1]], 1)
+        first = begin.repeat_interleave(self.samples)[:, None]
+        inputs = torch.cat([first, targets[:, :-1]], 1)
         real = torch.arange(targets.size(1), device=targets.device) < torch.tensor(
             [[len(row)] for each in drawn for row in each], device=targets.device
         )
         features, _ = self.model.decoder.features(inputs, memory, state.repeated(self.samples))
-        gains = self.model.decoder.vocabulary(features[real]).log_softmax(-1)
-        gained = gains.gather(-1, targets[real][:, None])[:, 0]
+        gains = self.model.decoder.vocabulary(features[real], batch.words).log_softmax(-1)
+        places = targets[real]
+        if batch.words is not None:
+            places = torch.searchsorted(batch.words, places)
+        gained = gains.gather(-1, places[:, None])[:, 0]
         weight = advantage[:, None].expand_as(targets)[real]
         loss = -(weight * gained).sum()
         if self.cross_entropy:
             forced, _ = TeacherForcing(self.model, pad=self.pad)(batch)
             loss = loss + self.cross_entropy * forced
         return loss, int(real.sum())
+
+    def _samples(
+        self,
+        memory: Memory,
+        state: DecoderState,
+        begin: Tensor,
+        words: Tensor | None,
+        longest: int,
+    ) -> list[list[Hypothesis]]:
+        """Samples for each source, of the words (n,) or of all."""
+        decoder, end = self.model.decoder, self.end
+        step: Step[Memory, DecoderState] = decoder.step
+        short = None if words is None else Shortlist(words, int(begin[0]))
+        if short is not None:
+            step = short.step(decoder.step, decoder.listed(words))
+            begin, end = torch.full_like(begin, short.begin), short.place(end)
+        found = sample(
+            step,
+            memory,
+            state,
+            begin=begin,
+            end=end,
+            max_length=min(self.max_length, longest),
+            samples=self.samples,
+        )
+        if short is None:
+            return found
+        return [[short.restored(hypothesis) for hypothesis in each] for each in found]

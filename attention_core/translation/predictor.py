@@ -17,7 +17,7 @@ from attention_core.models import Seq2Seq
 from attention_core.parts.packed import packed
 from attention_core.pieces import read_pieces
 from attention_core.recipe import from_dict
-from attention_core.search import Hypothesis, Shortlist
+from attention_core.search import Hypothesis
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import SearchConfig, pad
 from attention_core.translation.confidence import Confidence, read_confidence
@@ -27,6 +27,7 @@ from attention_core.translation.text import (
     TextTranslator,
     Translation,
 )
+from attention_core.written import Written
 
 __all__ = ["LONGEST_SENTENCE", "EncodedSentence", "Translation", "Translator", "shipped"]
 
@@ -56,10 +57,7 @@ class Translator(TextTranslator):
         super().__init__(tokenizer, beam=search.beam, stand_ins=stand_ins, confidence=confidence)
         self.model = model
         self.search = search
-        self._written_with = {
-            language: Shortlist(torch.tensor(ids), tokenizer.begin(language))
-            for language, ids in pieces.items()
-        }
+        self.written = Written(pieces, tokenizer)
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Translator:
@@ -110,26 +108,24 @@ class Translator(TextTranslator):
         """
         other = copy.copy(self)
         other.model = packed(self.model, int8=fast)
+        other.written = self.written.laid_out(other.model.decoder)
         return other
 
     def search_batch(
         self, ids: list[list[int]], *, to: str, width: int, max_length: int
     ) -> list[list[Hypothesis]]:
-        short = self._written_with[to]
         tokens = pad(ids, self.tokenizer.pad)
-        decoder = self.model.decoder
         with torch.inference_mode():
             memory, state = self.model.remember(tokens, tokens != self.tokenizer.pad)
-            found = self.search.run(
-                short.step(decoder.step, decoder.listed(short.words)),
+            return self.written.search(
+                to,
+                self.search,
+                self.model.decoder,
                 memory,
                 state,
-                begin=torch.full((len(ids),), short.begin),
-                end=short.place(self.tokenizer.eos),
                 width=width,
                 max_length=max_length,
             )
-        return [[short.restored(hypothesis) for hypothesis in ranked] for ranked in found]
 
 
 @cache

@@ -41,9 +41,9 @@ share is how much of the median time that is.
 
 FAST = """## What fast costs
 
-A fast translation has weights of 8 bits; a fast caption is of a network that sees in bfloat16,
-where the processor has it (`attention-core caption --fast`). On validation data, with the models
-that ship:
+A fast translation has weights of 8 bits; a fast caption too, and is of a network that sees in
+bfloat16, where the processor has it (`attention-core caption --fast`). On validation data, with the
+models that ship:
 """
 
 EXACT = """## What exact means

@@ -29,7 +29,7 @@ LAYERS = [
     {"parts", "plots", "quality", "recipe", "tokenizer"},
     {"models", "search"},
     {"checkpoint", "training"},
-    {"hub", "pieces", "tasks"},
+    {"hub", "pieces", "tasks", "written"},
     {"runtime"},
     {"export"},
     {"translation", "captioner"},
