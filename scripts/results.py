@@ -11,7 +11,9 @@ import torch
 
 from attention_core.checkpoint import read
 from attention_core.tasks import load_task
+from attention_core.translation import TASK as TRANSLATE
 from attention_core.translation.predictor import Translator
+from captioner import TASK as CAPTION
 
 DATA = Path("data")
 PAGE = Path("docs/results.md")
@@ -36,22 +38,22 @@ One training run each, so no spread over seeds: a difference within the interval
 
 def main() -> None:
     sections = [INTRO]
-    for name in ("caption", "translate"):
-        task = load_task(name)
-        assert task.shipped is not None
-        recipe = read(task.shipped).config
-        report = task.evaluate(task.shipped, "test", DATA, None)
+    for title, name, checkpoint in (
+        ("Caption", "caption", CAPTION.shipped),
+        ("Translate", "translate", TRANSLATE.shipped),
+        ("Translate into English", "translate", TRANSLATE.into_english),
+    ):
+        recipe = read(checkpoint).config
+        report = load_task(name).evaluate(checkpoint, "test", DATA, None)
         search = recipe["search"]
         sections.append(
-            f"## {task.title}\n\nPreset `{recipe['model']['preset']}`, seed {recipe['seed']},"
+            f"## {title}\n\nPreset `{recipe['model']['preset']}`, seed {recipe['seed']},"
             f" beam {search['beam']}, length penalty {search['length_penalty']}.\n\n"
             + table(report)
         )
     PAGE.write_text("\n".join(sections), encoding="utf-8")
     print(PAGE)
-    shipped = load_task("translate").shipped
-    assert shipped is not None
-    write_twenty(shipped)
+    write_twenty(TRANSLATE.shipped)
 
 
 def write_twenty(checkpoint: Path) -> None:

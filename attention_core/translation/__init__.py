@@ -1,4 +1,4 @@
-"""The built-in task: text to text, out of English."""
+"""The built-in task: text to text, out of English and into it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TranslateTask(Task):
 
     name = "translate"
     title = "Translate"
-    summary = "Translate English into Chinese, French, German or Czech."
+    summary = "Translate English into Chinese, French, German or Czech, or these into English."
     shipped = Path(__file__).parent / "models" / "everyday"
     into_english = shipped.with_name("into-english")
 
@@ -34,7 +34,7 @@ class TranslateTask(Task):
         from attention_core.checkpoint import read
 
         out_of_english: list[str] = read(self.shipped).config["data"]["languages"]
-        return [*out_of_english, "en"] if self.into_english.exists() else out_of_english
+        return [*out_of_english, "en"]
 
     def recipe_type(self) -> type:
         from attention_core.translation.learner import TranslateRecipe

@@ -22,7 +22,7 @@ BATCH = 64  # lines of standard input at a time
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("--to", "language", required=True, metavar="LANGUAGE", help="zh, fr, de or cs.")
+@click.option("--to", "language", required=True, metavar="LANGUAGE", help="zh, fr, de, cs or en.")
 @click.option("--beam", type=click.IntRange(1, 100), help="Beam width  [default: the model's]")
 @click.option(
     "--nbest",
@@ -54,13 +54,14 @@ def translate(
     checkpoint: str | None,
     fast: bool,
 ) -> None:
-    """Translate English TEXT, or each line of standard input.
+    """Translate TEXT, or each line of standard input: English, or into English by --to en.
 
     \b
     Examples:
       attention-core translate "A dog runs on the beach." --to de
       attention-core translate "Hello." --to zh --json --alignment hello.png
       attention-core translate "Hello." --to fr --alignment hello.svg --arcs
+      attention-core translate "猫在睡觉。" --to en
       attention-core translate --to fr < english.txt > french.txt
     """
     if text is None and (sys.stdin is None or sys.stdin.isatty()):

@@ -39,6 +39,7 @@ EXAMPLES = [
     ["A woman in a red coat is reading a book.", "fr"],
     ["A dog runs on the beach.", "de"],
     ["Two children are playing in the snow.", "cs"],
+    ["猫在睡觉。", "en"],
     [LONG, "de"],
 ]
 PAIR = {  # into German, alike in everything but attention
@@ -68,14 +69,14 @@ class Answer(TypedDict):
 
 
 def translate(text: str, language: str = "zh", beam: int = 5, nbest: int = 1) -> Answer:
-    """Translate English text into Chinese (zh), French (fr), German (de) or Czech (cs).
+    """Translate English into Chinese (zh), French (fr), German (de) or Czech (cs), or back.
 
     The score is the mean log-probability of a token, the confidence 0 to 1, or null where it isn't
     known. The alignment has a row for each word: its weight on each source word.
 
     Args:
-        text: English, of at most 5,000 characters.
-        language: zh, fr, de or cs.
+        text: At most 5,000 characters: English, or for en any of the four.
+        language: zh, fr, de, cs or en.
         beam: The width of the search, 1 to 20.
         nbest: How many translations, 1 to 20: the best, and alternatives, best first.
     """
@@ -172,19 +173,19 @@ def tab() -> None:
     with gr.Row():
         with gr.Column():
             text = gr.Textbox(
-                label=marked("English text"),
+                label=marked("Text"),
                 lines=3,
                 max_length=LONGEST,
-                placeholder=marked("Type English: the translation follows"),
+                placeholder=marked("Type: the translation follows"),
             )
             language = gr.Dropdown(choices, value=languages[0], label=marked("Into"))
             button = gr.Button(marked("Translate"), variant="primary")
-            examples = [[english, to] for english, to in EXAMPLES if to in languages]
+            examples = [[example, to] for example, to in EXAMPLES if to in languages]
             gr.Examples(
                 examples,
                 [text, language],
                 label=marked("Examples"),
-                example_labels=[f"{english} → {to}" for english, to in examples],
+                example_labels=[f"{example} → {to}" for example, to in examples],
                 api_visibility="private",
             )
             with gr.Accordion(marked("More"), open=False):

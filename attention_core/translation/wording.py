@@ -6,8 +6,8 @@ WORDING: Tables = {
     "zh": {
         "Translate": "翻译",
         "Error": "出错了",
-        "English text": "英文",
-        "Type English: the translation follows": "输入英文，译文随之出现",
+        "Text": "原文",
+        "Type: the translation follows": "输入文字，译文随之出现",
         "Into": "译成",
         "More": "更多",
         "Beam width": "束宽",

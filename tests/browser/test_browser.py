@@ -119,7 +119,7 @@ def test_a_folder_brings_its_pictures(visit, tmp_path):
 
 def test_the_translation_follows_the_typing(visit, shot):
     page = opened(visit(), "Translate")
-    text, translation = box(page, "English text"), box(page, "Translation")
+    text, translation = box(page, "Text"), box(page, "Translation")
     text.press_sequentially("A dog runs", delay=10)
     expect(translation).to_have_value(re.compile("."))
     before = translation.input_value()
@@ -192,7 +192,7 @@ def test_two_at_once_do_not_disturb_each_other(visit):
     sentences = ["A dog runs on the beach.", "Two children are playing in the snow."]
     pages = [opened(visit(), "Translate") for _ in sentences]
     for page, sentence in zip(pages, sentences, strict=True):
-        box(page, "English text").fill(sentence)
+        box(page, "Text").fill(sentence)
     for page, sentence in zip(pages, sentences, strict=True):
         words = page.locator(".alignment .source bdi")
         expect(words).to_have_count(len(sentence.split()) + 1)

@@ -48,7 +48,8 @@ def test_the_page_is_of_the_models_that_ship(tmp_path, monkeypatch):
             self.title, self.shipped = name.title(), results.load_task(name).shipped
 
         def evaluate(self, checkpoint, split, data, beam):
-            assert (checkpoint, split, beam) == (self.shipped, "test", None)
+            assert checkpoint in (self.shipped, results.TRANSLATE.into_english)
+            assert (split, beam) == ("test", None)
             return REPORT
 
     tasks = {name: Shipping(name) for name in ("caption", "translate")}

@@ -336,6 +336,21 @@ def test_the_shipped_model_translates_into_every_language():
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "两只狗在雪地里跑。",
+        "Deux chiens courent dans la neige.",
+        "Zwei Hunde laufen im Schnee.",
+        "Dva psi běží ve sněhu.",
+    ],
+)
+def test_the_shipped_model_translates_out_of_every_language(text):
+    result = attention_core("translate", text, "--to", "en")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert {"dogs", "snow."} <= set(result.stdout.split())
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("One. Two! Three?", ["One.", "Two!", "Three?"]),
