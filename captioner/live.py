@@ -80,7 +80,6 @@ def _searched(
 def _search(
     captioner: Captioner, features: Tensor, language: str, choices: Choices, seen: Any
 ) -> list[Hypothesis]:
-    captioner.tokenizer.begin(language)  # which tells an unknown one
     short, own_step = captioner.written.of(language, captioner.model.decoder)
     begin, end = torch.tensor([short.begin]), short.place(captioner.tokenizer.eos)
     search = _configured(captioner.search, choices)

@@ -85,9 +85,8 @@ def drawn(probabilities: Tensor, generator: torch.Generator | None = None) -> Te
     tensor([1, 2])
     """
     upto = probabilities.cumsum(-1)
-    total = upto[:, -1:]  # not quite 1
     u = torch.rand(upto.size(0), 1, generator=generator, device=upto.device)
-    below = (u * total).minimum(total.nextafter(torch.zeros_like(total)))
+    below = u * upto[:, -1:]  # which is not quite 1
     return torch.searchsorted(upto, below, right=True)[:, 0]
 
 

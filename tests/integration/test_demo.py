@@ -19,6 +19,7 @@ from PIL import Image
 
 from attention_core import checkpoint, demo
 from attention_core.demo.page import wording
+from attention_core.errors import UserError
 from attention_core.plots import interactive
 from attention_core.tasks import load_task, load_tasks
 from attention_core.translation import predictor as translate_predictor
@@ -27,6 +28,7 @@ from attention_core.translation.predictor import Translation, Translator
 from captioner import album, pointing
 from captioner import predictor as caption_predictor
 from captioner import tab as caption_tab
+from captioner.live import Choices, live
 from captioner.predictor import Captioner
 from captioner.tab import EXAMPLES
 
@@ -212,6 +214,18 @@ def test_the_page_of_a_picture_grows_into_what_the_api_says(loads, red, client):
     assert alt == f'alt="{text}"'
     assert pointed.count('<img class="veil"') == len(found["words"])
     assert ranked.count("<tr>") == 4
+
+
+def test_a_greedy_caption_is_written_word_by_word(loads, red):
+    growing = caption_tab.page(str(red), "en", 1, 1, 1, 12, 0, ENGLISH)
+    *begun, caption = [text.lower() for text, *_ in growing]
+    assert begun and all(caption.startswith(text.removesuffix(" …")) for text in begun)
+
+
+def test_no_caption_is_written_in_a_language_that_the_model_lacks(loads, red):
+    choices = Choices(beam=1, nbest=1)
+    with pytest.raises(UserError, match="Unknown language 'fr'"):
+        list(live(Captioner.load(), Image.open(red).convert("RGB"), "fr", choices))
 
 
 def test_a_sampled_caption_is_not_searched(loads, red):

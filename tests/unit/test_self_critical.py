@@ -33,17 +33,20 @@ def objective_with(reward, samples=3, preset="bahdanau", cross_entropy=0.0, **ch
     )
 
 
+@pytest.mark.parametrize("words", [None, [END, 4, 5]])
 @pytest.mark.parametrize("preset", ["bahdanau", "luong"])
-def test_the_loss_weighs_each_sample_by_its_advantage(preset):
+def test_the_loss_weighs_each_sample_by_its_advantage(preset, words):
     seen = []
+    written = torch.arange(WORDS) if words is None else torch.tensor(words)
 
     def reward(drawn, expected):
         seen.append((drawn, expected))
         return torch.tensor([[1.0, 2.0, 6.0], [0.0, 0.0, 3.0]])
 
     objective = objective_with(reward, preset=preset)
-    loss, count = objective(BATCH)
+    loss, count = objective(BATCH._replace(words=None if words is None else written))
     ((drawn, expected),) = seen
+    assert {i for samples in drawn for row in samples for i in row} <= set(written.tolist())
     assert expected == [[[5, END], [6, END]], [[4, END], [4, END]]]
     advantages = [[1 - 4.0, 2 - 3.5, 6 - 1.5], [0 - 1.5, 0 - 1.5, 3 - 0.0]]
     total = torch.zeros((), dtype=torch.float64)
@@ -53,7 +56,8 @@ def test_the_loss_weighs_each_sample_by_its_advantage(preset):
             memory, state = objective.model.remember(tokens, tokens != PAD)
             inputs = torch.tensor([[BEGIN, *row[:-1]]])
             logits, _ = objective.model.decoder(inputs, memory, state)
-            gains = logits.log_softmax(-1)[0, range(len(row)), row]
+            places = [written.tolist().index(i) for i in row]
+            gains = logits[..., written].log_softmax(-1)[0, range(len(row)), places]
             total = total - advantage * gains.sum()
     assert_close(loss, total)
     assert count == sum(len(row) for samples in drawn for row in samples)
