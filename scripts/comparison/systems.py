@@ -74,6 +74,20 @@ SYSTEMS = {
         after="base",
     ),
     "final": System("the recipe as it is, into German"),
+    "final-reward": System(
+        "the recipe, gone on with BLEU of samples as the reward",
+        (
+            "self_critical.samples=5",
+            "model.dropout=0.1",
+            "training.label_smoothing=0",
+            "training.epochs=1",
+            "training.learning_rate=0.0002",
+            "training.warmup=50",
+            "training.validate_every=140",
+            "training.average=0",
+        ),
+        after="final",
+    ),
     "final-fr": System("the recipe, into French", ('data.languages=["fr"]',)),
     "final-cs": System("the recipe, into Czech", ('data.languages=["cs"]',)),
 }
