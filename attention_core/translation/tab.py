@@ -75,7 +75,7 @@ def translate(text: str, language: str = "zh", beam: int = 5, nbest: int = 1) ->
     known. The alignment has a row for each word: its weight on each source word.
 
     Args:
-        text: At most 5,000 characters: English, or for en any of the four.
+        text: English, or for en any of the four, of at most 5,000 characters.
         language: zh, fr, de, cs or en.
         beam: The width of the search, 1 to 20.
         nbest: How many translations, 1 to 20: the best, and alternatives, best first.

@@ -126,7 +126,7 @@ def test_what_is_no_text_is_refused(text, problem):
 def test_a_language_that_the_model_lacks(language):
     told = f"nknown language {language!r}."
     error = refused(attention_core("translate", HELLO, "--to", language))
-    assert told in error and error.endswith("Known: cs, de, fr, zh.")
+    assert told in error and error.endswith("Known: cs, de, en, fr, zh.")
     with pytest.raises(UserError, match="nknown language"):
         shipped().translate([HELLO], to=language)
 
@@ -151,7 +151,8 @@ def test_a_pipe_of_bytes():
     served = result.stdout.decode().split("\n")[:-1]
     assert len(served) == len(lines) and served[0] == served[-1] != ""
     assert [number for number, line in enumerate(served, start=1) if not line] == [2, 3, 4, 6]
-    errors = result.stderr.decode().splitlines()
+    said = result.stderr.decode().splitlines()
+    errors = [line for line in said if not line.startswith("warning: ")]  # a doubtful translation
     assert [error.split(": the text ")[0] for error in errors] == [
         f"error: line {number}" for number in (2, 3, 4, 6)
     ]
