@@ -43,6 +43,9 @@ def test_in_16_bits_it_sees_nearly_the_same():
     assert features.dtype == torch.float32
     assert 0 < (features - before).abs().mean() < 0.05 * before.abs().mean()
     assert network.classify(features).dtype == torch.float32
+    precise = [network.stem, network.blocks[0], network.classifier]
+    assert all(w.dtype == torch.float32 for part in precise for w in part.parameters())
+    assert {w.dtype for w in network.blocks[1:].parameters()} == {torch.bfloat16}
 
 
 def test_without_bfloat16_nothing_is_rounded(monkeypatch):
