@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,7 +69,7 @@ def inputs(
     counts: Sequence[int],
 ) -> list[float]:
     """The five inputs of a caption; ``counts`` are captions that name each label."""
-    seen = classes @ of_classes().double().numpy()
+    seen = classes @ _of_classes()
     shares = (np.asarray(counts) + 1) / (sum(counts) + len(counts))
     gains = found.log_probabilities
     return [
@@ -78,6 +79,12 @@ def inputs(
         float(-(seen * np.log(shares)).sum() / (seen.sum() + 1e-6)),
         float(seen[named(text, language)].sum()),
     ]
+
+
+@cache
+def _of_classes() -> NDArray[np.float64]:
+    found: NDArray[np.float64] = of_classes().double().numpy()
+    return found
 
 
 def counted(texts: Iterable[tuple[str, str]]) -> list[int]:

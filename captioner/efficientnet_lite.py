@@ -81,13 +81,16 @@ class ConvNorm(nn.Module):
         self, inputs: int, outputs: int, kernel: int, *, stride: int = 1, groups: int = 1
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, groups=groups, bias=False)
+        around = kernel // 2 if stride == 1 else 0  # else more on one side than on the other
+        self.conv = nn.Conv2d(
+            inputs, outputs, kernel, stride, padding=around, groups=groups, bias=False
+        )
         self.norm = nn.BatchNorm2d(outputs, eps=1e-3, momentum=0.01)
         self.kernel = kernel
         self.stride = stride
 
     def forward(self, images: Tensor) -> Tensor:
-        if self.kernel > 1:
+        if self.stride > 1:
             top, bottom = self._padding(images.shape[-2])
             left, right = self._padding(images.shape[-1])
             images = F.pad(images, (left, right, top, bottom))
@@ -116,8 +119,8 @@ class InvertedResidual(nn.Module):
         self.residual = stride == 1 and inputs == outputs
 
     def forward(self, images: Tensor) -> Tensor:
-        hidden = images if self.expand is None else F.relu6(self.expand(images))
-        outputs = self.project(F.relu6(self.depthwise(hidden)))
+        hidden = images if self.expand is None else F.relu6(self.expand(images), inplace=True)
+        outputs = self.project(F.relu6(self.depthwise(hidden), inplace=True))
         return images + outputs if self.residual else outputs  # type: ignore[no-any-return]
 
 
@@ -158,8 +161,8 @@ class EfficientNetLite(Backbone):
         Shapes: images (B, 3, H, W), normalised with `MEAN` and `STD`
         -> (B, channels, ceil(H / 32), ceil(W / 32)); the first 1280 channels are in [0, 6].
         """
-        finer = self.blocks[: self._halved](F.relu6(self.stem(images)))
-        last = F.relu6(self.head(self.blocks[self._halved :](finer)))
+        finer = self.blocks[: self._halved](F.relu6(self.stem(images), inplace=True))
+        last = F.relu6(self.head(self.blocks[self._halved :](finer)), inplace=True)
         if self.levels == 1:
             return last
         height, width = last.shape[2:]

@@ -335,7 +335,9 @@ def test_wrong_encoding_names_file_and_line(tmp_path: Path) -> None:
         corpora.tsv(path, "de")
 
 
-@pytest.mark.parametrize("damage", [b"not gzip", gzip.compress(b"One.\tEins.\n" * 99, mtime=0)[:-12]])
+@pytest.mark.parametrize(
+    "damage", [b"not gzip", gzip.compress(b"One.\tEins.\n" * 99, mtime=0)[:-12]]
+)
 def test_damaged_archive_is_named(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "a.tsv.gz"
     path.write_bytes(damage)
