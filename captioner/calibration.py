@@ -9,7 +9,7 @@ from captioner.cider import Cider
 from captioner.confidence import classes_of, inputs
 from captioner.corpus import Captions
 from captioner.efficientnet_lite import EfficientNetLite
-from captioner.features import grid
+from captioner.features import features_of
 from captioner.metrics import approximate_ptb, spaced
 from captioner.predictor import BATCH, Captioner
 
@@ -46,7 +46,7 @@ def measured(
         chunk = images[start : start + BATCH]
         source = sources(chunk)
         with torch.inference_mode():
-            features = grid(backbone, source) if source.dim() == 4 else source
+            features = features_of(backbone, source) if source.dim() == 4 else source
             classes = classes_of(backbone, features)
         ranked = captioner.hypotheses(features, language=language, width=captioner.search.beam)
         for image, seen, (best, *_) in zip(chunk, classes, ranked, strict=True):

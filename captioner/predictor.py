@@ -29,7 +29,7 @@ from captioner.caption import Caption, told
 from captioner.confidence import CaptionConfidence, classes_of, read_confidence
 from captioner.efficientnet_lite import EfficientNetLite
 from captioner.encoder import PictureEncoder
-from captioner.features import grid
+from captioner.features import features_of
 from captioner.folding import fold
 
 BATCH = 16
@@ -147,8 +147,7 @@ class Captioner:
     ) -> list[Caption]:
         """As ``caption``, of pictures as tensors (B, 3, H, W) or of their features (B, S, F)."""
         width = max(beam or self.search.beam, nbest)
-        with torch.inference_mode():
-            features = grid(self.backbone, source) if source.dim() == 4 else source
+        features = features_of(self.backbone, source) if source.dim() == 4 else source
         ranked = self.hypotheses(features, language=language, width=width)
         captions = [self.told(each[:nbest], language) for each in ranked]
         return self.assessed(captions, features, ranked, language)

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from attention_core import Translator
 from attention_core.translation import corpora
 from attention_core.translation.evaluation import bleu
 from captioner import flickr8k
 from captioner.corpus import Captions
-from captioner.features import grid
+from captioner.features import features_of
 from captioner.metrics import quick_metrics
 from captioner.predictor import Captioner
 
@@ -61,8 +59,7 @@ def _captions(
     found: dict[str, list[str]] = {language: [] for language in captioner.languages}
     for start in range(0, len(names), PICTURES):
         batch = [corpus.pictures[name].open() for name in names[start : start + PICTURES]]
-        with torch.inference_mode():
-            features = grid(captioner.backbone, captioner.tensors(batch))
+        features = features_of(captioner.backbone, captioner.tensors(batch))
         for language, texts in found.items():
             captions = captioner.caption_features(features, language=language)
             texts += [caption.text for caption in captions]

@@ -15,7 +15,7 @@ from attention_core.errors import UserError
 from captioner import features
 from captioner.corpus import Picture
 from captioner.efficientnet_lite import MEAN, STD, EfficientNetLite
-from captioner.features import BATCH, FeatureCache, build, cache_key, grid
+from captioner.features import AT_ONCE, BATCH, FeatureCache, build, cache_key, features_of, grid
 from captioner.images import to_tensor
 
 SIZE = 64
@@ -121,10 +121,21 @@ def computed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def counting(backbone: EfficientNetLite, images: torch.Tensor) -> torch.Tensor:
         sizes.append(len(images))
-        return grid(backbone, images)
+        return features_of(backbone, images)
 
-    monkeypatch.setattr(features, "grid", counting)
+    monkeypatch.setattr(features, "features_of", counting)
     return sizes
+
+
+@pytest.mark.parametrize("count", [1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE + 3])
+def test_pictures_are_seen_alike_however_many_there_are(
+    backbone: EfficientNetLite, count: int
+) -> None:
+    images = torch.rand(count, 3, SIZE, SIZE)
+    found = features_of(backbone, images)
+    assert not found.requires_grad
+    with torch.no_grad():
+        torch.testing.assert_close(found, grid(backbone, images), atol=1e-5, rtol=1e-4)
 
 
 def test_only_missing_pictures_are_computed(

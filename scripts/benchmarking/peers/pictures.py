@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 import torch
 
+from captioner.features import features_of
 from captioner.images import open_picture
 from captioner.predictor import Captioner
 from scripts.benchmarking import work
@@ -21,7 +22,7 @@ def captions(model: Captioner, count: int) -> None:
 
 def encoded(model: Captioner, pictures: torch.Tensor) -> None:
     with torch.inference_mode():
-        model.model.remember(pictures)
+        model.model.remember(features_of(model.backbone, pictures))
 
 
 def main(kind: str = "exact") -> None:
