@@ -19,6 +19,7 @@ DOCS = ROOT / "docs"
 # In English alone:
 REPORTS = {
     "architecture.md",
+    "captions.md",
     "multi30k.md",
     "performance.md",
     "reproduction.md",
