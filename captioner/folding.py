@@ -12,9 +12,9 @@ def fold(backbone: nn.Module, *, half: bool = False) -> None:
     b' = β - μ γ / σ (Jacob et al. 2018, §3.2). A sixth of the time less; other backbones than
     EfficientNet-Lite stay as they are.
 
-    ``half`` computes them in bfloat16, in half the time, where the processor can (AVX-512 BF16);
-    where it can't it changes nothing. The stem and the first block stay precise: three quarters of
-    the error would be theirs, and a twentieth of the time is.
+    ``half`` computes them in bfloat16, a third of the time less, where the processor can (AVX-512
+    BF16); where it can't it changes nothing. The stem and the first block stay precise: three
+    quarters of the error would be theirs, and a twentieth of the time is.
 
     >>> network = EfficientNetLite("efficientnet-lite0").eval()
     >>> picture = torch.zeros(1, 3, 64, 64)
