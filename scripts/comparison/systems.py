@@ -88,6 +88,10 @@ SYSTEMS = {
         ),
         after="final",
     ),
+    "regularised": System(
+        "the recipe, dropout 0.4 and BPE-dropout 0.1",
+        ("model.dropout=0.4", "data.bpe_dropout=0.1"),
+    ),
     "final-fr": System("the recipe, into French", ('data.languages=["fr"]',)),
     "final-cs": System("the recipe, into Czech", ('data.languages=["cs"]',)),
 }
