@@ -1,5 +1,6 @@
 """Weights laid out for the processor or in 8 bits, and models of them."""
 
+import copy
 import platform
 
 import pytest
@@ -156,3 +157,23 @@ def test_only_what_gains_is_laid_out():
     assert layer(weight) is PackedLinear
     assert layer(weight, int8=True) is Int8Linear
     assert layer(weight.double(), int8=True) is PlainLinear
+
+
+def test_without_tensors_of_8_bits_weights_stay_in_full(monkeypatch):
+    monkeypatch.delattr(torch, "quantize_per_channel")
+    assert layer(torch.ones(2, 2), int8=True) is PackedLinear
+
+
+def test_a_product_in_8_bits_can_be_copied():
+    rounded = Int8Linear(torch.randn(4, 3), torch.randn(4))
+    x = torch.randn(2, 3)
+    assert torch.equal(copy.deepcopy(rounded)(x), rounded(x))
+
+
+def test_without_vnni_inputs_have_7_bits(monkeypatch):
+    """Products of the largest numbers, which 16 bits can't hold the sum of."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    weight, x = torch.ones(3, 64), torch.linspace(0.5, 1.0, 2 * 64).view(2, 64)
+    rounded = Int8Linear(weight, None)
+    assert rounded.narrow
+    assert_close(rounded(x), F.linear(x, weight), rtol=0.01, atol=0.0)
