@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
+from attention_core.training.freed import keep_freed
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -11,13 +13,16 @@ if TYPE_CHECKING:
 
 
 def accelerator(precision: Literal["no", "bf16"] = "no") -> "Accelerator":
-    """The device of this process, and its ties to the others.
+    """The device of this process, and its ties to the others. On a CPU, memory that is freed is
+    kept from then on: ``keep_freed``.
 
     >>> accelerator().num_processes
     1
     """
     from accelerate import Accelerator
 
+    if _on_cpu():
+        keep_freed()
     # Without a word, processes on a machine without GPU would not find each other.
     return Accelerator(mixed_precision=precision, cpu=_on_cpu())
 
