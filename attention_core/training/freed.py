@@ -11,7 +11,7 @@ def keep_freed() -> None:
     """Has glibc keep freed memory for the next update, where it is the allocator.
 
     Large blocks go back to the system as soon as they are freed, and each update gets all its pages
-    anew: a tenth to a fifth of its time. Kept, they are there, and the process stays as large as it
+    anew: up to a fifth of its time. Kept, they are there, and the process stays as large as it
     was at its largest. mallopt(3).
 
     >>> keep_freed()
