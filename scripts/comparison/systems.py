@@ -88,7 +88,7 @@ SYSTEMS = {
         ),
         after="final",
     ),
-    "regularised": System(
+    "final-regularised": System(
         "the recipe, dropout 0.4 and BPE-dropout 0.1",
         ("model.dropout=0.4", "data.bpe_dropout=0.1"),
     ),
