@@ -104,7 +104,8 @@ class Captioner:
         (``packed``) and its normalisations folded, the captions the same.
 
         ``fast`` computes the network that sees in bfloat16 where the processor can, and rounds the
-        other weights to 8 bits: a quarter less time. What it costs is in ``docs/performance.md``.
+        other weights to 8 bits: a quarter to a half less time. What it costs is in
+        ``docs/performance.md``.
         """
         other = copy.copy(self)
         other.model = packed(self.model, int8=fast)

@@ -83,16 +83,6 @@ class Int8Linear(nn.Module):
         return y
 
 
-def rounds() -> bool:
-    """Whether this torch has tensors of 8 bits, which are deprecated, and FBGEMM for them.
-
-    >>> rounds() in (True, False)
-    True
-    """
-    engines = torch.backends.quantized.supported_engines
-    return "x86" in engines and hasattr(torch, "quantize_per_channel")
-
-
 def layer(weight: Tensor, *, int8: bool = False) -> Layer:
     """What lays out weights like this one best: plainly where it can't be done, and in full where
     this torch has no tensors of 8 bits.
@@ -102,8 +92,14 @@ def layer(weight: Tensor, *, int8: bool = False) -> Layer:
     """
     x86 = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
     if x86 and weight.device.type == "cpu" and weight.dtype == torch.float32:
-        return Int8Linear if int8 and rounds() else PackedLinear
+        return Int8Linear if int8 and _rounds() else PackedLinear
     return PlainLinear
+
+
+def _rounds() -> bool:
+    """Whether this torch has tensors of 8 bits, which are deprecated, and FBGEMM for them."""
+    engines = torch.backends.quantized.supported_engines
+    return "x86" in engines and hasattr(torch, "quantize_per_channel")
 
 
 def packed(model: M, *, int8: bool = False) -> M:

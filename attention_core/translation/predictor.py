@@ -103,7 +103,7 @@ class Translator(TextTranslator):
         """The same translator for this processor and for use alone: its weights laid out
         (``packed``), the translations the same.
 
-        ``fast`` rounds the weights to 8 bits: two thirds of the time, within 0.3 BLEU on Multi30k
+        ``fast`` rounds the weights to 8 bits: a quarter less time, within 0.3 BLEU on Multi30k
         val into German (``docs/performance.md``).
         """
         other = copy.copy(self)
