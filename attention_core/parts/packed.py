@@ -1,4 +1,4 @@
-"""Weights laid out once for the processor, or in 8 bits: models for inference alone.
+"""Weights laid out once for the processor, in full or in 8 bits: models for inference alone.
 
 A product of a few rows is bound by how the weights come from memory, and that of many by how they
 are cut into blocks, which a library otherwise does anew in every product.
@@ -56,6 +56,24 @@ class PackedLinear(nn.Module):
         return y
 
 
+class HalfLinear(nn.Module):
+    """y = W x + b, with W (n, m) in float16 and all sums in float32, by FBGEMM: the same numbers
+    but for rounding if float16 holds every weight, as it does of those that checkpoints keep.
+    A few rows wait for half the bytes.
+
+    >>> HalfLinear(torch.tensor([[1.0, 2.0]]), torch.tensor([0.5]))(torch.ones(3, 2)).tolist()
+    [[3.5], [3.5], [3.5]]
+    """
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        super().__init__()
+        self.weights = torch.ops.quantized.linear_prepack_fp16(weight.detach(), bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self.weights)
+        return y
+
+
 class Int8Linear(nn.Module):
     """y ≈ W x + b in integers: w ≈ s_n·q with q in [-127, 127] and s_n = max |w| / 127 for row n of
     W, and x ≈ s·(u - z) with u in [0, 255] and one s and z for all that a call is given.
@@ -92,14 +110,27 @@ def layer(weight: Tensor, *, int8: bool = False) -> Layer:
     """
     x86 = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
     if x86 and weight.device.type == "cpu" and weight.dtype == torch.float32:
-        return Int8Linear if int8 and _rounds() else PackedLinear
+        return Int8Linear if int8 and _rounds() else in_full
     return PlainLinear
+
+
+def in_full(weight: Tensor, bias: Tensor | None) -> nn.Module:
+    """The layer whose weights are these to the last bit, in no more bytes than that takes.
+
+    >>> [type(in_full(torch.tensor([[x]]), None)).__name__ for x in (0.5, 0.1)]
+    ['HalfLinear', 'PackedLinear']
+    """
+    halves = _has_fbgemm() and torch.equal(weight.half().float(), weight)
+    return (HalfLinear if halves else PackedLinear)(weight, bias)
+
+
+def _has_fbgemm() -> bool:
+    return "x86" in torch.backends.quantized.supported_engines
 
 
 def _rounds() -> bool:
     """Whether this torch has tensors of 8 bits, which are deprecated, and FBGEMM for them."""
-    engines = torch.backends.quantized.supported_engines
-    return "x86" in engines and hasattr(torch, "quantize_per_channel")
+    return _has_fbgemm() and hasattr(torch, "quantize_per_channel")
 
 
 def packed(model: M, *, int8: bool = False) -> M:

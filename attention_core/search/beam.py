@@ -90,6 +90,8 @@ def beam_search(
 
     sources = begin.numel()
     alive = torch.arange(sources, device=begin.device)  # the sources that are not left out
+    left = list(range(sources))  # the same
+    places = alive[:, None] * width  # the first row of each place in the batch
     state = state.repeated(width)
     tokens = begin.repeat_interleave(width)
     prefixes = begin.new_empty(sources, width, 0)
@@ -104,14 +106,14 @@ def beam_search(
     for length in range(1, max_length + 1):
         logits, state, weights = step(tokens, memory, state)
         gains = precise(logits).log_softmax(-1)
-        count = alive.numel()
+        count = len(left)
         if weights is not None:
             weights = weights.unflatten(0, (count, width))
             looked.append(_whole(weights, alive, sources))
         # Only the best width + 1 tokens of a row can matter, one of which may be the end.
         allowed = constrained(constraints, prefixes, gains) if constraints else gains
         gain, token = allowed.topk(min(width + 1, gains.size(-1)), dim=-1)
-        candidates = (total.view(-1, 1) + gain).view(count, -1)
+        candidates = (total[..., None] + gain.view(count, width, -1)).flatten(1)
         likely, pick = candidates.topk(min(2 * width, candidates.size(1)))
         parent = pick // gain.size(-1)
         token, gain = (x.view(count, -1).gather(1, pick) for x in (token, gain))
@@ -126,36 +128,39 @@ def beam_search(
             covered = coverage_score(coverage, valid[:, None])
             score = score + coverage_penalty * covered.gather(1, parent)
 
-        ending = token == end
-        ended = (ending & likely.isfinite())[:, :width].nonzero(as_tuple=True)
-        columns = (x[ended].tolist() for x in (score, parent, gain))
-        for source, of, row, last in zip(alive[ended[0]].tolist(), *columns, strict=True):
-            _keep(finished[source], Ended(of, length, row, last), width, stop)
-        # The open prefixes, in their order: those that did not take the end.
-        order = ending.to(torch.uint8).argsort(dim=1, stable=True)[:, :width]
-        likely, score = (x.masked_fill(ending, -torch.inf) for x in (likely, score))
-        total, token, gain, parent, score = (
-            x.gather(1, order) for x in (likely, token, gain, parent, score)
-        )
         level = Level(token, gain, parent, score)
+        ending = token == end
+        if ending.any():
+            ended = (ending & likely.isfinite())[:, :width].nonzero(as_tuple=True)
+            columns = (x[ended].tolist() for x in (alive[:, None].expand_as(pick), *level))
+            for source, _, last, row, of in zip(*columns, strict=True):
+                _keep(finished[source], Ended(of, length, row, last), width, stop)
+            # The open prefixes, in their order: those that did not take the end.
+            order = ending.to(torch.uint8).argsort(dim=1, stable=True)
+            likely, score = (x.masked_fill(ending, -torch.inf) for x in (likely, score))
+            level = Level(*(x.gather(1, order) for x in (token, gain, parent, score)))
+            likely = likely.gather(1, order)
+        total = likely[:, :width]
+        level = Level(*(x[:, :width] for x in level))
         levels.append(Level(*(_whole(x, alive, sources) for x in level)))
         bounds = (total[:, 0] / max_length**length_penalty).tolist()
         opened = [
             place
-            for place, (source, bound) in enumerate(zip(alive.tolist(), bounds, strict=True))
+            for place, (source, bound) in enumerate(zip(left, bounds, strict=True))
             if not _done(finished[source], bound, width, stop)
         ]
         if not opened:
             break
-        first = torch.arange(count, device=begin.device) * width  # row of each source
+        token, parent, first = level.token, level.parent, places[:count]
         if dropping and len(opened) <= KEPT * count:
             kept = torch.tensor(opened, device=begin.device)
             memory = some_sources(memory, kept)
             alive, first, total, token, parent = (
                 x[kept] for x in (alive, first, total, token, parent)
             )
+            left = [left[place] for place in opened]
             valid = None if valid is None else valid[kept]
-        rows = (parent + first[:, None]).flatten()
+        rows = (parent + first).flatten()
         state = state.rows(rows)
         tokens = token.flatten()
         if constraints:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from scripts.benchmarking import work
 
-FLOAT = 4  # bytes
+WEIGHT = 2  # bytes: checkpoints keep float16
 
 
 class Network(NamedTuple):
@@ -87,7 +87,7 @@ class Network(NamedTuple):
         In training and in batches the products reuse what they read, and this is far from binding.
         """
         count = work.JOBS[job].count
-        return FLOAT * self.parameters * work.TARGET // count
+        return WEIGHT * self.parameters * work.TARGET // count
 
 
 NETWORKS = {

@@ -1,8 +1,9 @@
 """How a measured program and the benchmark talk: lines of JSON, over its input and output.
 
 First it tells what it is: ``{"name": ..., "version": ..., "network": ..., "jobs": [...]}``. Then
-it gets the name of a job a line, does it once, and answers with the seconds it took, and those that
-processors worked for it: fewer than one a thread where something else ran on the machine.
+it gets the name of a job a line, calls it as often as a turn asks for, and answers with the seconds
+that a call took, and those that processors worked for it: fewer than one a thread where something
+else ran on the machine.
 """
 
 import json
@@ -13,6 +14,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from scripts.benchmarking import work
 
 
 def serve(
@@ -29,10 +32,13 @@ def serve(
 
     answer({"name": name, "version": version, "network": network, "jobs": list(jobs)})
     for line in sys.stdin:
-        do = jobs[line.strip()]
+        job = line.strip()
+        do, calls = jobs[job], work.JOBS[job].calls
         began, worked = time.perf_counter(), time.process_time()
-        do()
-        answer([time.perf_counter() - began, time.process_time() - worked])
+        for _ in range(calls):
+            do()
+        took = time.perf_counter() - began, time.process_time() - worked
+        answer([seconds / calls for seconds in took])
 
 
 class Peer:
@@ -65,7 +71,7 @@ class Peer:
         self.jobs: list[str] = told["jobs"]
 
     def seconds(self, job: str) -> tuple[float, float]:
-        """How long it takes to do a job once, and how long processors worked for it."""
+        """How long a call of a job takes in a turn, and how long processors worked for it."""
         assert self.process.stdin is not None
         print(job, file=self.process.stdin, flush=True)
         seconds, worked = self._heard()

@@ -33,9 +33,9 @@ bfloat16; quality is not compared here.
 LIMITS = """## The limit
 
 An operation is a multiplication or an addition of a matrix product, and nothing else is counted
-(`scripts/benchmarking/counting.py`). A job can't take less time than its operations at the best
-rate that this machine was measured at, nor less than reading its weights from memory does. The
-share is how much of the median time that is.
+(`scripts/benchmarking/counting.py`). A job can't take less time than its operations at the rate of
+a large product, which is measured anew in every round, nor less than reading its weights, in
+float16, from memory does. The share is how much of a turn that is: the median of all rounds.
 """
 
 
@@ -94,8 +94,13 @@ def told(notes: Notebook, job: str, known: Rates) -> list[dict[str, Any]]:
         operations = network.operations(job) if network and job in work.TEXT_JOBS else None
         share = None
         if network and operations is not None:
-            read = 0 if job == "train" else network.bytes(job)
-            share = median * max(operations / known.best, read / known.read) / 1e9
+            read = 0 if job == "train" else network.bytes(job) / known.read
+            share = spread(
+                [
+                    max(operations / rate, read) * count / seconds / 1e9
+                    for seconds, rate in zip(one.seconds, one.rates, strict=True)
+                ]
+            )[0]
         rows.append(
             {
                 "job": job,

@@ -1,18 +1,20 @@
 """Jobs measured in turn, A B A B …, so that what disturbs the machine disturbs all alike."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.benchmarking import work
+from scripts.benchmarking import machine, work
 from scripts.benchmarking.protocol import Peer
 
 ROUNDS = {**dict.fromkeys(work.TEXT_JOBS, 9), **dict.fromkeys(work.PICTURE_JOBS, 5)}
 
 
 class Measured(NamedTuple):
-    """What a job took: the seconds of each turn, and those that processors worked for it."""
+    """What a job took: the seconds of each turn, and those that processors worked for it; and the
+    rate of products, in 10⁹ operations a second, that the machine had in that round.
+    """
 
     job: str
     name: str
@@ -20,6 +22,7 @@ class Measured(NamedTuple):
     network: str
     seconds: list[float]
     worked: list[float]
+    rates: list[float]
 
 
 class Notebook:
@@ -48,12 +51,26 @@ class Notebook:
         new.replace(self.path)
 
 
-def in_turn(peers: Iterable[Peer], job: str, rounds: int | None = None) -> list[Measured]:
-    """The job by each that does it: one turn to warm up, then ``rounds``, else those of the job."""
+def in_turn(
+    peers: Iterable[Peer],
+    job: str,
+    rounds: int | None = None,
+    rate: Callable[[], float] = machine.best,
+) -> list[Measured]:
+    """The job by each that does it: one turn to warm up, then ``rounds``, else those of the job.
+
+    The machine's ``rate`` is measured in every round, so that a share of it is of the same moment.
+    """
     able = [peer for peer in peers if job in peer.jobs]
-    rounds = rounds or ROUNDS[job]
-    turns = [[peer.seconds(job) for peer in able] for _ in range(rounds + 1)][1:]
+    turns, rates = [], []
+    for _ in range((rounds or ROUNDS[job]) + 1):
+        turns.append([peer.seconds(job) for peer in able])
+        rates.append(rate())
     return [
-        Measured(job, peer.name, peer.version, peer.network, *map(list, zip(*taken, strict=True)))
-        for peer, taken in zip(able, zip(*turns, strict=True), strict=True)
+        Measured(
+            *(job, peer.name, peer.version, peer.network),
+            *map(list, zip(*taken, strict=True)),
+            rates[1:],
+        )
+        for peer, taken in zip(able, zip(*turns[1:], strict=True), strict=True)
     ]

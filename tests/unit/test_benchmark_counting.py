@@ -54,5 +54,5 @@ def test_the_operations_of_training():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_step_reads_its_weights_once(name):
     network = NETWORKS[name]
-    assert network.bytes("single") == 4 * network.parameters * work.TARGET
+    assert network.bytes("single") == 2 * network.parameters * work.TARGET
     assert network.bytes("beam") * work.BATCH == network.bytes("single")

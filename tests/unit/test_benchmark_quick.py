@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from attention_core.parts.packed import PackedLinear
+from attention_core.parts.packed import HalfLinear, PackedLinear
 from scripts.benchmarking import quick, report, work
 from scripts.benchmarking.counting import NETWORKS
 from scripts.benchmarking.turns import Notebook, in_turn
@@ -50,9 +50,10 @@ def test_the_committed_baseline_has_every_job():
         assert known[job]["operations"] == pytest.approx(expected, rel=1e-3)
 
 
-def test_products_of_packed_weights_are_counted():
+@pytest.mark.parametrize("kind", [PackedLinear, HalfLinear])
+def test_products_of_packed_weights_are_counted(kind):
     weight, x = torch.randn(5, 3), torch.randn(2, 3)
-    plain, packed = nn.Linear(3, 5, bias=False), PackedLinear(weight, None)
+    plain, packed = nn.Linear(3, 5, bias=False), kind(weight, None)
     assert quick.counted(lambda: plain(x))["operations"] == 2 * 2 * 3 * 5
     assert quick.counted(lambda: packed(x)) == {"operations": 2 * 2 * 3 * 5, "calls": 1}
 
@@ -64,10 +65,11 @@ def test_turns_alternate_and_the_first_is_not_counted():
         Peer("b", [9.0, 3.0, 4.0], ["beam", "train"], heard),
         Peer("c", [], ["train"], heard),
     ]
-    a, b = in_turn(peers, "beam", rounds=2)
+    a, b = in_turn(peers, "beam", rounds=2, rate=iter([9.0, 5.0, 6.0]).__next__)
     assert heard == [("a", "beam"), ("b", "beam")] * 3
     assert (a.name, a.seconds, a.worked) == ("a", [1.0, 2.0], [0.5, 1.0])
     assert (b.name, b.seconds) == ("b", [3.0, 4.0])
+    assert a.rates == b.rates == [5.0, 6.0]
 
 
 def test_a_notebook_goes_on_unless_the_conditions_changed(tmp_path):
@@ -78,12 +80,15 @@ def test_a_notebook_goes_on_unless_the_conditions_changed(tmp_path):
 
 
 def test_the_report_tells_rates_shares_and_ratios(tmp_path, monkeypatch):
-    """Ten turns of 0.5 s for 64 sentences are 128 a second; the other takes twice as long."""
+    """Turns of 0.5 s for 64 sentences are 128 a second; the other takes twice as long. What the
+    machine can do in each round, the first does half of, or a quarter, or all.
+    """
     monkeypatch.setattr(report, "PAGE", tmp_path / "performance.md")
     notes = Notebook(tmp_path / "notes.json", {"processor": "abacus"})
     operations = NETWORKS["shared"].operations("beam")
-    notes["rates"] = {"products": {"2 x 2 x 2": operations * 128 * 2 / 1e9}, "read": 1e9}
-    common = {"job": "beam", "version": "1", "network": "shared"}
+    notes["rates"] = {"products": {"2 x 2 x 2": 7.0}, "read": 1e9}
+    rates = [operations * 128 * part / 1e9 for part in (2, 4, 1)]
+    common = {"job": "beam", "version": "1", "network": "shared", "rates": rates}
     notes["beam"] = [
         {**common, "name": "ours", "seconds": [0.5] * 3, "worked": [0.5] * 3},
         {**common, "name": "theirs", "seconds": [1.0] * 3, "worked": [0.5] * 3},
@@ -109,4 +114,5 @@ def test_the_report_tells_what_fast_costs():
 def test_pictures_have_fewer_turns_than_text():
     heard = []
     peer = Peer("a", [1.0] * 20, ["beam", "caption"], heard)
-    assert [len(in_turn([peer], job)[0].seconds) for job in ("beam", "caption")] == [9, 5]
+    turns = [in_turn([peer], job, rate=float)[0].seconds for job in ("beam", "caption")]
+    assert list(map(len, turns)) == [9, 5]

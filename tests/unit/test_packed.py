@@ -10,7 +10,15 @@ from torch import nn
 from torch.testing import assert_close
 
 from attention_core import DecoderSizes, Seq2Seq, TextEncoder, build_decoder
-from attention_core.parts.packed import Int8Linear, PackedLinear, PlainLinear, layer, packed
+from attention_core.parts.packed import (
+    HalfLinear,
+    Int8Linear,
+    PackedLinear,
+    PlainLinear,
+    in_full,
+    layer,
+    packed,
+)
 from attention_core.search import beam_search
 
 X86 = platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()
@@ -74,6 +82,29 @@ def test_a_packed_product_is_the_product(rows, bias):
     assert_close(PackedLinear(weight, offset)(x), F.linear(x, weight, offset))
 
 
+@pytest.mark.parametrize("rows", [1, 5, 64])
+@pytest.mark.parametrize("bias", [True, False])
+def test_a_product_of_weights_in_float16_is_the_product(rows, bias):
+    x, weight, offset = torch.rand(rows, 30), torch.randn(50, 30).half().float(), torch.randn(50)
+    weight[7] = 0.0
+    offset = offset if bias else None
+    assert_close(HalfLinear(weight, offset)(x), F.linear(x, weight, offset), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [65504.0, 2.0**-14, 2.0**-24], ids=["largest", "normal", "least"])
+def test_a_product_of_the_numbers_that_float16_ends_with(value):
+    x, weight = torch.full((5, 30), 2.0**12), torch.full((50, 30), value)
+    assert HalfLinear(weight, None)(x).unique().tolist() == [30 * 2.0**12 * value]
+
+
+def test_weights_are_kept_in_float16_if_it_holds_them_all():
+    weight = torch.randn(50, 30).half().float()
+    assert type(in_full(weight, None)) is HalfLinear
+    for value in (1 / 3, 1e6, 2.0**-25):
+        weight[7, 3] = value
+        assert type(in_full(weight, None)) is PackedLinear
+
+
 @pytest.mark.parametrize("shift", [-9.0, 0.0, 9.0], ids=["negative", "both", "positive"])
 def test_a_product_in_8_bits_is_off_by_its_levels(shift):
     """Errors are even within a level: of the inputs a 255th of their range with 0, of the weights a
@@ -97,10 +128,12 @@ def test_equal_inputs_in_8_bits(value):
     assert_close(y[:, 7], offset[7].expand(2))
 
 
+@pytest.mark.parametrize("halves", [False, True])
 @pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_packed_model_gives_the_same_logits(preset, cell):
+def test_a_packed_model_gives_the_same_logits(preset, cell, halves):
     model = model_of(preset, cell, layers=2)
+    model = model.half().float() if halves else model
     assert_close(stepped(packed(model)), stepped(model))
 
 
@@ -154,18 +187,19 @@ def test_listed_words_of_an_adaptive_softmax():
 
 def test_only_what_gains_is_laid_out():
     weight = torch.ones(2, 2)
-    assert layer(weight) is PackedLinear
+    assert layer(weight) is in_full
     assert layer(weight, int8=True) is Int8Linear
     assert layer(weight.double(), int8=True) is PlainLinear
 
 
 def test_without_tensors_of_8_bits_weights_stay_in_full(monkeypatch):
     monkeypatch.delattr(torch, "quantize_per_channel")
-    assert layer(torch.ones(2, 2), int8=True) is PackedLinear
+    assert layer(torch.ones(2, 2), int8=True) is in_full
 
 
-def test_a_product_in_8_bits_can_be_copied():
-    rounded = Int8Linear(torch.randn(4, 3), torch.randn(4))
+@pytest.mark.parametrize("kind", [HalfLinear, Int8Linear])
+def test_what_is_laid_out_can_be_copied(kind):
+    rounded = kind(torch.randn(4, 3), torch.randn(4))
     x = torch.randn(2, 3)
     assert torch.equal(copy.deepcopy(rounded)(x), rounded(x))
 

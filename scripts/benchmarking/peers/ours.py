@@ -79,7 +79,8 @@ class Training:
 
 
 class Search:
-    """A batch at a time; nothing ends before the length that is forced.
+    """A batch at a time; nothing ends before the length that is forced. The weights are those that
+    a checkpoint would keep: they are rounded to float16.
 
     ``fast`` has weights of 8 bits and a quarter of the vocabulary, as a model of four languages has
     for each.
@@ -88,6 +89,7 @@ class Search:
     def __init__(self, model: Seq2Seq, count: int, width: int, fast: bool) -> None:
         self.source, self.width = sentences(count), width
         assert model.decoder.bias is not None
+        model.half().float()
         model.decoder.bias.data[work.END] = -1e9
         self.model = packed(model, int8=fast)
         words = torch.arange(work.VOCABULARY // 4 if fast else work.VOCABULARY)
