@@ -1,10 +1,12 @@
 """docs/captions.md and docs/captions.csv."""
 
 import csv
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts import record
 from scripts.captioning.scoring import Score
 from scripts.captioning.systems import BENCHMARK, SYSTEMS
 from scripts.tables import spread, table
@@ -56,8 +58,15 @@ trains, captions and scores; all figures are in [captions.csv](captions.csv).
 """
 
 
-def write(found: Sequence[Score], runs: Mapping[tuple[str, int], dict[str, Any]]) -> None:
-    """Writes both files; ``runs`` is what is told of each run, by system and seed."""
+def write(found: Sequence[Score], runs: Mapping[record.Run, dict[str, Any]]) -> None:
+    """Writes both files; ``runs`` is what is told of each run. Other runs keep what they had."""
+    before = [
+        Score(**{**row, "seed": int(row["seed"]), "value": json.loads(row["value"])})  # type: ignore[arg-type]
+        for row in record.rows(PAGE, runs, SYSTEMS)
+    ]
+    order = list(SYSTEMS)
+    found = sorted([*before, *found], key=lambda score: (order.index(score.system), score.seed))
+    runs = record.runs(PAGE, runs, SYSTEMS)
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(found, runs), "utf-8")
     with PAGE.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:

@@ -7,6 +7,7 @@ from typing import Any
 
 from attention_core.translation import corpora
 from attention_core.translation.lc_tok import lc_tok_signature
+from scripts import record
 from scripts.comparison.scoring import Difference, Score
 from scripts.comparison.systems import BASELINES, BENCHMARK, SYSTEMS
 from scripts.tables import spread, table
@@ -45,17 +46,30 @@ spread over seeds of the training.
 """
 
 
-def write(found: Sequence[Score], runs: Mapping[tuple[str, int], dict[str, Any]]) -> None:
-    """Writes both files; ``runs`` is what is told of each run, by system and seed."""
+def write(found: Sequence[Score], runs: Mapping[record.Run, dict[str, Any]]) -> None:
+    """Writes both files; ``runs`` is what is told of each run. Other runs keep what they had."""
+    before = map(_read, record.rows(PAGE, runs, SYSTEMS))
+    order = list(SYSTEMS)
+    found = sorted([*before, *found], key=lambda score: (order.index(score.system), score.seed))
+    runs = record.runs(PAGE, runs, SYSTEMS)
     PAGE.parent.mkdir(parents=True, exist_ok=True)
     PAGE.write_text(page(found, runs), "utf-8")
     with PAGE.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file, lineterminator="\n")
-        lines.writerow([*Score._fields[:-2], *Difference._fields])
+        lines.writerow([*Score._fields[:-1], *Difference._fields])
         for score in found:
             gains = [f"{x:.3f}" for x in score.difference] if score.difference else [""] * 4
-            lines.writerow([*score[:-2], *gains])
+            lines.writerow([*score[:-1], *gains])
     print(PAGE)
+
+
+def _read(row: Mapping[str, str]) -> Score:
+    """A row of the CSV."""
+    names = [row[name] for name in ("language", "part")]
+    figures = [float(row[name]) for name in ("lc_tok_bleu", "bleu", "low", "high", "chrf")]
+    gains = [float(row[name]) for name in Difference._fields if row[name]]
+    difference = Difference(*gains) if gains else None
+    return Score(row["system"], int(row["seed"]), *names, *figures, row["signature"], difference)
 
 
 def page(found: Sequence[Score], runs: Mapping[tuple[str, int], dict[str, Any]]) -> str:

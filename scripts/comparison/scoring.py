@@ -94,4 +94,5 @@ def difference(
     ]
     gains = [own.score - other.score for other, own in zip(*drawn, strict=True)]
     low, high = np.percentile(gains, [2.5, 97.5]).tolist()
-    return Difference(after.score - before.score, low, high, after.p_value)
+    told = after.score - before.score, low, high, after.p_value
+    return Difference(*(round(each, 3) for each in told))

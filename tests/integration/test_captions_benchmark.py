@@ -112,6 +112,23 @@ def test_what_is_done_is_not_done_again(done, benchmark, monkeypatch):
     assert (done / "docs" / "captions.md").read_text("utf-8") == page
 
 
+def test_a_run_that_is_gone_keeps_its_rows(done, benchmark, monkeypatch):
+    pages = [done / "docs" / f"captions{end}" for end in (".md", ".csv", "-runs.json")]
+    before = [page.read_text("utf-8") for page in pages]
+    (done / "runs" / "captions" / "spatial-2").rename(done / "elsewhere")
+    try:
+        assert benchmark("--report-only").exit_code == 0
+        assert [page.read_text("utf-8") for page in pages] == before
+        monkeypatch.delitem(SYSTEMS, "spatial-reward")  # which nobody asks for any more
+        assert benchmark("--report-only").exit_code == 0
+        assert not any("spatial-reward" in page.read_text("utf-8") for page in pages)
+    finally:
+        (done / "elsewhere").rename(done / "runs" / "captions" / "spatial-2")
+    monkeypatch.undo()
+    assert benchmark("--report-only").exit_code == 0
+    assert [page.read_text("utf-8") for page in pages] == before
+
+
 def test_a_run_of_another_recipe_is_told(done, benchmark):
     result = benchmark("--report-only", "--set", "model.hidden=17")
     assert result.exit_code == 1

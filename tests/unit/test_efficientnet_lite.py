@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from attention_core.errors import UserError
 from captioner.backbones import load_backbone
@@ -89,6 +90,28 @@ def test_same_padding(side: int, kernel: int, stride: int, expected: list[list[i
     with torch.inference_mode():
         counted = layer(torch.ones(1, 1, side, side)) * math.sqrt(1 + 1e-3)
     torch.testing.assert_close(counted[0, 0], torch.tensor(expected, dtype=torch.float32))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("groups", [1, 4])
+def test_gradients_with_statistics_that_stay(stride: int, groups: int) -> None:
+    """Of pictures, filters and the normalisation, as it would give them behind the convolution."""
+    layer = ConvNorm(4, 8, 3, stride=stride, groups=groups).double().eval()
+    for given in (layer.norm.weight, layer.norm.bias, layer.norm.running_mean):
+        torch.nn.init.normal_(given)
+    torch.nn.init.uniform_(layer.norm.running_var, 0.5, 2.0)
+    images = torch.randn(2, 4, 9, 9, dtype=torch.float64, requires_grad=True)
+    found = layer(images)
+    padded = F.pad(images, (1, 1, 1, 1))  # of a side of 9, alike for both strides
+    conv = F.conv2d(padded, layer.conv.weight, None, stride, groups=groups)
+    expected = layer.norm(conv)
+    torch.testing.assert_close(found, expected)
+    wanted = [images, *layer.parameters()]
+    direction = torch.randn_like(expected)
+    torch.testing.assert_close(
+        torch.autograd.grad(found, wanted, direction),
+        torch.autograd.grad(expected, wanted, direction),
+    )
 
 
 def test_batch_equals_single() -> None:
