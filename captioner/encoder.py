@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attention_core.errors import UserError
+from attention_core.parts.dropout import Dropout
 from attention_core.parts.types import Encoded
 from captioner.backbones import Backbone
 from captioner.efficientnet_lite import EfficientNetLite
@@ -45,7 +46,7 @@ class PictureEncoder(nn.Module):
             )
         self.backbone = backbone.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.project = nn.Linear(backbone.channels, values)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.labels = LabelMemory(values, labels) if labels else None
 
     def train(self, mode: bool = True) -> "PictureEncoder":

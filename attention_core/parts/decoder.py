@@ -11,7 +11,7 @@ from attention_core.errors import UserError
 from attention_core.parts.adaptive import AdaptiveSoftmax
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.checks import check
-from attention_core.parts.dropout import WordDropout, dropped, sequence_mask
+from attention_core.parts.dropout import Dropout, WordDropout, dropped, sequence_mask
 from attention_core.parts.packed import Layer, PlainLinear
 from attention_core.parts.rnn import RecurrentStack
 from attention_core.parts.sentinel import VisualSentinel
@@ -81,7 +81,7 @@ class RecurrentDecoder(nn.Module):
         self.after = after
         self.sentinel = sentinel
         self.feed = feed
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.words = WordDropout(word_dropout)
         self.variational = variational
         size: int = readout.output_size  # type: ignore[assignment]

@@ -1,7 +1,41 @@
-"""Dropout of whole words, and dropout that is one draw for a whole sequence."""
+"""Dropout, of whole words too, and as one draw for a whole sequence."""
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
+
+CHANCES = 2**16
+
+
+class Dropout(nn.Dropout):
+    """x ⊙ m / (1 - p), where each m is 0 with probability p; in training alone.
+
+    Srivastava et al. 2014, §4.
+
+    >>> Dropout(0.5)(torch.ones(100, 8)).unique().tolist()
+    [0.0, 2.0]
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return super().forward(x)
+        return x * kept(x, self.p) if self.training and self.p else x
+
+
+def kept(like: Tensor, p: float) -> Tensor:
+    """m / (1 - p), of the shape of ``like``: each entry is 0 with probability p.
+
+    p is rounded to a 65,536th, since a draw of 64 bits serves four entries: torch draws each by
+    itself, and on a CPU takes ten times as long, a tenth of an update.
+
+    >>> kept(torch.zeros(2, 3), 0.0)
+    tensor([[1., 1., 1.],
+            [1., 1., 1.]])
+    """
+    zeros = round(p * CHANCES)
+    scale = CHANCES / (CHANCES - zeros) if zeros < CHANCES else 0.0
+    draws = torch.empty(-(-like.numel() // 4), dtype=torch.int64, device=like.device)
+    bits = draws.random_(-(2**63), None).view(torch.int16)[: like.numel()].view(like.shape)
+    return (bits >= min(zeros, CHANCES - 1) - CHANCES // 2).to(like.dtype) * scale
 
 
 class WordDropout(nn.Module):
@@ -24,7 +58,7 @@ class WordDropout(nn.Module):
     def forward(self, embedded: Tensor) -> Tensor:
         if not self.training or not self.p:
             return embedded
-        return embedded * F.dropout(embedded.new_ones(*embedded.shape[:-1], 1), self.p)
+        return embedded * kept(embedded[..., :1], self.p)
 
 
 def sequence_mask(like: Tensor, size: int, p: float) -> Tensor:
@@ -37,7 +71,7 @@ def sequence_mask(like: Tensor, size: int, p: float) -> Tensor:
     tensor([[1., 1., 1.],
             [1., 1., 1.]])
     """
-    return F.dropout(like.new_ones(like.size(0), size), p)
+    return kept(like.new_empty(like.size(0), size), p)
 
 
 def dropped(x: Tensor, dropout: nn.Dropout, mask: Tensor | None) -> Tensor:

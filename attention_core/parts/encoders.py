@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from attention_core.parts.aligned import aligned_lstm
 from attention_core.parts.checks import check
-from attention_core.parts.dropout import WordDropout, dropped, sequence_mask
+from attention_core.parts.dropout import Dropout, WordDropout, dropped, sequence_mask
 from attention_core.parts.rnn import RecurrentStack, check_cell
 from attention_core.parts.types import Encoded, RecurrentState
 
@@ -52,7 +53,7 @@ class TextEncoder(nn.Module):
         check_cell(cell)
         self.embedding = embedding
         self.words = WordDropout(word_dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.variational = variational
         self.directions = 2 if bidirectional else 1
         self.output_size = hidden_size * self.directions
@@ -80,6 +81,9 @@ class TextEncoder(nn.Module):
         embedded = self._dropped(self.words(self.embedding(tokens)))
         if isinstance(self.rnn, _Stepped):
             values, state = self.rnn(embedded, valid)
+        elif isinstance(self.rnn, nn.LSTM) and self.training and self._has_kernel(embedded):
+            values, *last = aligned_lstm(self.rnn, embedded, valid, self._dropped)
+            state = RecurrentState(*map(self._join, last))
         else:
             values, state = self._packed(embedded, valid)
         return Encoded(self._dropped(values), valid, state.hidden[:, -1], state)
@@ -89,6 +93,11 @@ class TextEncoder(nn.Module):
         return dropped(
             x, self.dropout, sequence_mask(x, x.size(-1), self.dropout.p) if drawn else None
         )
+
+    def _has_kernel(self, embedded: Tensor) -> bool:
+        """Whether oneDNN can run all steps at once, of which there must be some."""
+        there = embedded.device.type == "cpu" and torch.backends.mkldnn.is_available()
+        return there and embedded.size(1) > 0
 
     def _packed(self, embedded: Tensor, valid: Tensor) -> tuple[Tensor, RecurrentState]:
         """Through torch's fused kernel, which wants a position of every row: its work is undone."""
@@ -131,7 +140,7 @@ class _Stepped(nn.Module):
     ) -> None:
         super().__init__()
         self.variational = variational
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         sizes = [input_size] + [directions * hidden_size] * (layers - 1)
         self.directions = directions
         self.stacks = nn.ModuleList(  # those of a layer side by side

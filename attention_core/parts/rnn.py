@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from attention_core.errors import UserError, nearest
 from attention_core.parts.cells import NORMALISED
-from attention_core.parts.dropout import dropped, sequence_mask
+from attention_core.parts.dropout import Dropout, dropped, sequence_mask
 from attention_core.parts.types import RecurrentState
 
 CELLS = {"gru": nn.GRUCell, "lstm": nn.LSTMCell, "tanh": nn.RNNCell}
@@ -55,7 +55,7 @@ class RecurrentStack(nn.Module):
         self.hidden_size = hidden_size
         self.layers = layers
         self.normalised = normalised
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.masks_size = (2 * layers - 1) * hidden_size  # the layers' states, then between them
         sizes = [input_size] + [hidden_size] * (layers - 1)
         kind = (NORMALISED if normalised else CELLS)[cell]

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from attention_core.models import DecoderSizes, Seq2Seq, build_decoder
-from attention_core.parts.dropout import WordDropout, dropped, sequence_mask
+from attention_core.parts.dropout import Dropout, WordDropout, dropped, sequence_mask
 from attention_core.parts.encoders import TextEncoder
 from attention_core.parts.rnn import CELLS, RecurrentStack
 from attention_core.parts.types import RecurrentState
@@ -19,6 +19,37 @@ def model_of(preset="bahdanau", cell="gru", **changes):
     )
     decoder = build_decoder(preset, sizes)
     return Seq2Seq(TextEncoder(decoder.embedding, cell, 3), decoder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_dropout_drops_at_the_stated_rate_and_keeps_the_mean(dtype):
+    torch.manual_seed(0)
+    found = Dropout(0.3)(torch.ones(201, 999, dtype=dtype))  # no multiple of the four of a draw
+    assert found.dtype == dtype and len(found.unique()) == 2
+    assert (found == 0).double().mean() == pytest.approx(0.3, abs=0.005)
+    assert found.double().mean() == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_dropout_drops_tells_nothing_of_what_else_it_drops():
+    """Neither of a neighbour, who shares its draw, nor of the row before, nor of the next call."""
+    torch.manual_seed(0)
+    first, second = ((Dropout(0.3)(torch.ones(400, 1000)) > 0).double() - 0.7 for _ in range(2))
+    pairs = [(first[:, :-n], first[:, n:]) for n in (1, 2, 3, 4)]
+    for one, other in (*pairs, (first[:-1], first[1:]), (first, second)):
+        assert (one * other).mean().abs() < 0.002
+
+
+def test_dropout_of_all_and_of_none():
+    x = torch.randn(5, 7)
+    assert not Dropout(1.0)(x).any()
+    assert torch.equal(Dropout(0.0)(x), x) and torch.equal(Dropout(0.5).eval()(x), x)
+
+
+def test_gradients_pass_where_dropout_does():
+    x = torch.randn(50, 7, requires_grad=True)
+    found = Dropout(0.5)(x)
+    (gradient,) = torch.autograd.grad(found.sum(), x)
+    assert torch.equal(gradient * x, found)
 
 
 def test_word_dropout_drops_words_at_the_stated_rate_and_keeps_the_mean():

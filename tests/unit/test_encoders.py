@@ -20,11 +20,12 @@ def encoder_of(cell, layers, bidirectional):
     return encoder.double()
 
 
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
 @pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("bidirectional", [True, False])
-def test_a_padded_batch_is_each_sentence_unpacked(cell, layers, bidirectional):
-    encoder = encoder_of(cell, layers, bidirectional)
+def test_a_padded_batch_is_each_sentence_unpacked(cell, layers, bidirectional, training):
+    encoder = encoder_of(cell, layers, bidirectional).train(training)
     found = encoder(TOKENS, VALID)
     size = HIDDEN * (2 if bidirectional else 1)
     assert encoder.output_size == size and found.values.shape == (3, 6, size)
@@ -45,10 +46,31 @@ def test_a_padded_batch_is_each_sentence_unpacked(cell, layers, bidirectional):
                 assert_close(leaf[i], expected.reshape(layers, size))
 
 
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_an_lstm_learns_by_its_kernel_what_it_would_by_packed_sequences(bidirectional):
+    """In float32, which is what oneDNN's kernel takes: values, states, and all gradients."""
+    encoder = encoder_of("lstm", 2, bidirectional).float()
+    direction, found = torch.randn(3, 6, encoder.output_size), []
+    for packed in (False, True):
+        with pytest.MonkeyPatch.context() as patch:
+            if packed:
+                patch.setattr(encoder, "_has_kernel", lambda embedded: False)
+            encoded = encoder(TOKENS, VALID)
+        loss = (encoded.values * direction).sum() + encoded.final.cell.square().sum()
+        found.append((*encoded, *torch.autograd.grad(loss, list(encoder.parameters()))))
+    kernel = torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU])
+    with kernel:
+        encoder(TOKENS, VALID)
+    names = [event.name for event in kernel.events()]
+    assert ("aten::mkldnn_rnn_layer" in names) == torch.backends.mkldnn.is_available()
+    assert_close(*found)
+
+
+@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("cell", ["gru", "lstm", "tanh"])
-def test_an_empty_sentence_is_zeros(cell):
+def test_an_empty_sentence_is_zeros(cell, training):
     valid = valid_positions(torch.tensor([2, 0, 1]), 6)
-    found = encoder_of(cell, 2, True)(TOKENS, valid)
+    found = encoder_of(cell, 2, True).train(training)(TOKENS, valid)
     leaves = (found.values, found.summary, *(leaf for leaf in found.final if leaf is not None))
     for leaf in leaves:
         assert leaf[0].any() and not leaf[1].any()
