@@ -15,8 +15,8 @@ def aligned_lstm(
     """What the LSTM makes of packed sequences, in half the time where oneDNN trains it.
 
     Rows are moved to end together. What then lies before them is told by one more input, which
-    shuts the input gate, i = σ(-10⁴) = 0: the state stays at zero until they begin. ``between`` is
-    the dropout between layers.
+    shuts the input gate, i = σ(-10⁴) = 0: the state, and so the output, stays at zero until they
+    begin. ``between`` is the dropout between layers.
 
     Shapes: inputs (B, S, I) with S > 0, valid (B, S) with real positions first -> outputs
     (B, S, D·H), zeros at padding, and the last hidden and cell states (L·D, B, H).
@@ -52,7 +52,7 @@ def aligned_lstm(
             outputs.append(back(found))
             hidden.append(last)
             cell.append(carried)
-        inputs = torch.cat(outputs, -1) * valid[..., None]
+        inputs = torch.cat(outputs, -1)
     return inputs, torch.cat(hidden), torch.cat(cell)
 
 

@@ -4,6 +4,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from attention_core.errors import UserError
+from attention_core.parts.aligned import aligned_lstm
 from attention_core.parts.encoders import TextEncoder
 from attention_core.parts.masks import valid_positions
 
@@ -64,6 +65,21 @@ def test_an_lstm_learns_by_its_kernel_what_it_would_by_packed_sequences(bidirect
     names = [event.name for event in kernel.events()]
     assert ("aten::mkldnn_rnn_layer" in names) == torch.backends.mkldnn.is_available()
     assert_close(*found)
+    assert not found[0][0][~VALID].any()
+
+
+def test_what_lies_between_layers_is_dropped_once_for_each():
+    seen = []
+
+    def between(inputs):
+        seen.append(inputs)
+        return torch.zeros_like(inputs)
+
+    lstm = encoder_of("lstm", 3, True).rnn
+    outputs, _, _ = aligned_lstm(lstm, torch.randn(3, 6, 4).double(), VALID, between)
+    assert [inputs.shape for inputs in seen] == [(3, 6, 2 * HIDDEN)] * 2
+    others, _, _ = aligned_lstm(lstm, torch.randn(3, 6, 4).double(), VALID, between)
+    assert outputs.any() and torch.equal(outputs, others)  # nothing of what was read is left
 
 
 @pytest.mark.parametrize("training", [True, False])
