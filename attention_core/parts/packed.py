@@ -20,6 +20,7 @@ from attention_core.parts.scorers import Concat
 Layer = Callable[[Tensor, Tensor | None], nn.Module]
 M = TypeVar("M", bound=nn.Module)
 LEAST = 1e-12  # of a scale
+FEW = 32  # rows, which a product waits for the weights of
 GATES = {nn.GRUCell: "gru", nn.LSTMCell: "lstm", nn.RNNCell: "tanh"}
 
 
@@ -59,7 +60,7 @@ class PackedLinear(nn.Module):
 class HalfLinear(nn.Module):
     """y = W x + b, with W (n, m) in float16 and all sums in float32, by FBGEMM: the same numbers
     but for rounding if float16 holds every weight, as it does of those that checkpoints keep.
-    A few rows wait for half the bytes.
+    A few rows wait for half the bytes; many wait for no bytes, and go by the weights in full.
 
     >>> HalfLinear(torch.tensor([[1.0, 2.0]]), torch.tensor([0.5]))(torch.ones(3, 2)).tolist()
     [[3.5], [3.5], [3.5]]
@@ -68,8 +69,12 @@ class HalfLinear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         self.weights = torch.ops.quantized.linear_prepack_fp16(weight.detach(), bias)
+        self.full = PackedLinear(weight, bias)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.numel() > FEW * x.size(-1):
+            many: Tensor = self.full(x)
+            return many
         y: Tensor = torch.ops.quantized.linear_dynamic_fp16(x, self.weights)
         return y
 
@@ -115,7 +120,7 @@ def layer(weight: Tensor, *, int8: bool = False) -> Layer:
 
 
 def in_full(weight: Tensor, bias: Tensor | None) -> nn.Module:
-    """The layer whose weights are these to the last bit, in no more bytes than that takes.
+    """The layer whose weights are these to the last bit, read in no more bytes than that takes.
 
     >>> [type(in_full(torch.tensor([[x]]), None)).__name__ for x in (0.5, 0.1)]
     ['HalfLinear', 'PackedLinear']

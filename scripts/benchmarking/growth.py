@@ -36,7 +36,7 @@ SIDES = (128, 192, 224, 320, 448)
 
 def curves() -> Iterator[tuple[str, str, Curve]]:
     """What grows, its unit, and the curve: one after the other as they are measured."""
-    model = ours.packed(ours.shared())
+    model = ours.packed(ours.shared().half().float())
     for told, (name, sizes) in TEXT.items():
         yield told, "s", {size: fastest(searching(model, **{name: size})) for size in sizes}
     captioner = Captioner.load().prepared()

@@ -212,7 +212,7 @@ def grown(told: Any) -> str:
             "## How cost grows\n",
             "One size at a time, the others as above (batches of 16 sentences); cost ∝ size^p. A",
             "power below 1 is an overhead shared by more; one of 0 is a cost that stays. Pictures",
-            "in a stream are seen at 32 pixels, so that 10,000 take a minute or two.\n",
+            "in a stream are seen at 32 pixels, so that 100,000 take a quarter of an hour.\n",
             f"![Cost by each size]({growth.FIGURE.relative_to(PAGE.parent).as_posix()})\n",
             "| | sizes | cost | p |",
             "|---|---|---|---|",

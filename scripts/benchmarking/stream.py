@@ -8,8 +8,8 @@ from captioner.collections.stream import Asked, caption_all
 from captioner.predictor import Captioner
 from scripts.benchmarking import work
 
-COUNTS = (10, 100, 1000, 10_000)
-SIDE = 32  # pixels that are seen of each: files are read as ever, and 10,000 take a minute or two
+COUNTS = (10, 100, 1000, 10_000, 100_000)
+SIDE = 32  # pixels that are seen of each: files are read as ever, and a second sees 100 or more
 
 
 def main() -> None:

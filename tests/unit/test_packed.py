@@ -11,6 +11,7 @@ from torch.testing import assert_close
 
 from attention_core import DecoderSizes, Seq2Seq, TextEncoder, build_decoder
 from attention_core.parts.packed import (
+    FEW,
     HalfLinear,
     Int8Linear,
     PackedLinear,
@@ -95,6 +96,13 @@ def test_a_product_of_weights_in_float16_is_the_product(rows, bias):
 def test_a_product_of_the_numbers_that_float16_ends_with(value):
     x, weight = torch.full((5, 30), 2.0**12), torch.full((50, 30), value)
     assert HalfLinear(weight, None)(x).unique().tolist() == [30 * 2.0**12 * value]
+
+
+def test_only_a_few_rows_go_by_float16():
+    """Of a third, which float16 hasn't."""
+    layer, x = HalfLinear(torch.tensor([[1 / 3]]), None), torch.ones(FEW + 1, 1)
+    assert torch.equal(layer(x), x / 3)
+    assert torch.equal(layer(x[:FEW]), torch.full((FEW, 1), 1 / 3).half().float())
 
 
 def test_weights_are_kept_in_float16_if_it_holds_them_all():
@@ -197,9 +205,8 @@ def test_without_tensors_of_8_bits_weights_stay_in_full(monkeypatch):
     assert layer(torch.ones(2, 2), int8=True) is in_full
 
 
-@pytest.mark.parametrize("kind", [HalfLinear, Int8Linear])
-def test_what_is_laid_out_can_be_copied(kind):
-    rounded = kind(torch.randn(4, 3), torch.randn(4))
+def test_a_product_in_8_bits_can_be_copied():
+    rounded = Int8Linear(torch.randn(4, 3), torch.randn(4))
     x = torch.randn(2, 3)
     assert torch.equal(copy.deepcopy(rounded)(x), rounded(x))
 
