@@ -11,7 +11,7 @@ REWARD = "self_critical.start"
 
 TUNED = (
     "encoder.fine_tune=true",
-    "training.epochs=5",
+    "training.epochs=3",
     "training.learning_rate=0.0002",
     "training.warmup=100",
     "training.validate_every=195",
