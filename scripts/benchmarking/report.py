@@ -48,9 +48,9 @@ models that ship:
 
 EXACT = """## What exact means
 
-Exact search has its weights laid out for the processor, and normalisations folded into their
-convolutions: in float64 nothing differs (a test), and in float32 all of 1,000 captions and 1,014
-translations, by the models that shipped when it was tried, were what they are without.
+Exact search has its weights laid out for the processor, those that float16 holds in float16, and
+normalisations folded into their convolutions. In float64 nothing differs (a test). In float32, on
+the same data, so many outputs are what they are without all that:
 """
 
 GPU = """## On a GPU
@@ -74,7 +74,8 @@ def write(notes: Notebook) -> None:
     if any(row["job"] in work.PICTURE_JOBS for row in rows):
         parts.append("## Pictures\n")
         parts += [compared(job, rows) for job in work.PICTURE_JOBS]
-    parts += [lost(notes.kept.get("quality", {})), EXACT]
+    quality: Any = notes.kept.get("quality", {})
+    parts += [lost(quality), exact(quality)]
     if "start" in notes:
         parts.append(started(notes.kept["start"]))
     if "growth" in notes:
@@ -165,10 +166,18 @@ def lost(told: Any) -> str:
         return FAST + "\nNot measured in this run: that takes `--data`.\n"
     lines = [
         f"| {what} | {exact:.2f} | {fast:.2f} | {same:.0%} |"
-        for what, (exact, fast, same) in told.items()
+        for what, (exact, fast, same, _) in told.items()
     ]
     head = ["| | exact | fast | the same output |", "|---|---|---|---|"]
     return "\n".join([FAST, *head, *lines, ""])
+
+
+def exact(told: Any) -> str:
+    """How many outputs stay as they are when a model is prepared, where it was measured."""
+    lines = [
+        f"- {what.rpartition(', ')[0]}: {unprepared:.1%}" for what, (*_, unprepared) in told.items()
+    ]
+    return "\n".join([EXACT, *lines, ""]) if lines else ""
 
 
 def started(told: Any) -> str:

@@ -106,9 +106,12 @@ def test_the_report_tells_rates_shares_and_ratios(tmp_path, monkeypatch):
 
 
 def test_the_report_tells_what_fast_costs():
-    page = report.lost({"captions, CIDEr": [51.284, 50.856, 0.891]})
+    told = {"captions, CIDEr": [51.284, 50.856, 0.891, 0.9987]}
+    page = report.lost(told)
     assert "| captions, CIDEr | 51.28 | 50.86 | 89% |" in page
     assert "Not measured" not in page
+    assert "- captions: 99.9%" in report.exact(told)
+    assert not report.exact({})
 
 
 def test_pictures_have_fewer_turns_than_text():
