@@ -51,7 +51,7 @@ class AdaptiveSoftmax(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Log-probabilities of all words: (..., R') -> (..., W)."""
         with torch.autocast(features.device.type, enabled=False):
-            rows = features.to(self.softmax.head.weight.dtype).flatten(0, -2)
+            rows = _precise(features).flatten(0, -2)
             ranked: Tensor = self.softmax.log_prob(rows)
             found: Tensor = ranked[:, self.rank].unflatten(0, features.shape[:-1])
             return found
@@ -59,6 +59,11 @@ class AdaptiveSoftmax(nn.Module):
     def of(self, features: Tensor, targets: Tensor) -> Tensor:
         """Log-probabilities of one word each, without scoring all: (n, R'), (n,) -> (n,)."""
         with torch.autocast(features.device.type, enabled=False):
-            rows = features.to(self.softmax.head.weight.dtype)
+            rows = _precise(features)
             found: Tensor = self.softmax(rows, self.rank[targets]).output
             return found
+
+
+def _precise(features: Tensor) -> Tensor:
+    """In at least float32, whatever a training in bfloat16 made of them."""
+    return features.to(torch.promote_types(features.dtype, torch.float32))

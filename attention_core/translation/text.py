@@ -167,7 +167,7 @@ class TextTranslator(ABC):
             longest = 2 * max(map(len, batch)) + 10
             searched = self.search_batch(batch, to=to, width=width, max_length=longest)
             for i, ranked in zip(chunk, searched, strict=True):
-                found[i] = sorted(ranked, key=_nothing)
+                found[i] = sorted(ranked, key=says_nothing)
         return found
 
     def _joined(
@@ -241,7 +241,7 @@ class TextTranslator(ABC):
         return _Said(text, [shown(word) for word, _ in source], words, rows, gains)
 
 
-def _nothing(found: Found) -> bool:
+def says_nothing(found: Found) -> bool:
     """Whether it is the end alone."""
     return len(found.tokens) < 2
 

@@ -12,6 +12,7 @@ from attention_core.translation import corpora
 from attention_core.translation.corpora import Pair
 from attention_core.translation.evaluation import bleu
 from attention_core.translation.predictor import Translator
+from attention_core.translation.text import says_nothing
 
 BEAMS = (5, 10)
 LENGTH_PENALTIES = (0.6, 0.8, 1.0, 1.2, 1.4)
@@ -84,10 +85,11 @@ class Ranked(Translator):
         if self._key != (to, width, ids):
             self._key, self._found = (to, width, ids), super().decode(ids, to=to, width=width)
         alpha = self.search.length_penalty
-        return [
-            sorted(ranked, key=lambda one: -one.log_probability / len(one.tokens) ** alpha)
-            for ranked in self._found
-        ]
+
+        def rank(one: Hypothesis) -> tuple[bool, float]:
+            return says_nothing(one), -one.log_probability / len(one.tokens) ** alpha
+
+        return [sorted(ranked, key=rank) for ranked in self._found]
 
 
 def _path(run: Path, part: str, language: str) -> Path:

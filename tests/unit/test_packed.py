@@ -193,6 +193,13 @@ def test_listed_words_of_an_adaptive_softmax():
     assert model.decoder.listed() is None
 
 
+@pytest.mark.parametrize("int8", [False, True])
+def test_an_adaptive_softmax_is_laid_out(int8):
+    model = model_of(cutoffs=(10,)).half().float()
+    exact, found = stepped(model), stepped(packed(model, int8=int8))
+    assert_close(found, exact, **({"atol": 0.1, "rtol": 0.0} if int8 else {}))
+
+
 def test_only_what_gains_is_laid_out():
     weight = torch.ones(2, 2)
     assert layer(weight) is in_full
