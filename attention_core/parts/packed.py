@@ -125,7 +125,8 @@ def in_full(weight: Tensor, bias: Tensor | None) -> nn.Module:
     >>> [type(in_full(torch.tensor([[x]]), None)).__name__ for x in (0.5, 0.1)]
     ['HalfLinear', 'PackedLinear']
     """
-    halves = _has_fbgemm() and torch.equal(weight.half().float(), weight)
+    there = _has_fbgemm() and hasattr(torch.ops.quantized, "linear_prepack_fp16")
+    halves = there and torch.equal(weight.half().float(), weight)
     return (HalfLinear if halves else PackedLinear)(weight, bias)
 
 

@@ -212,6 +212,11 @@ def test_without_tensors_of_8_bits_weights_stay_in_full(monkeypatch):
     assert layer(torch.ones(2, 2), int8=True) is in_full
 
 
+def test_without_fbgemm_weights_stay_in_float32(monkeypatch):
+    monkeypatch.setattr("attention_core.parts.packed._has_fbgemm", lambda: False)
+    assert type(in_full(torch.ones(2, 2), None)) is PackedLinear
+
+
 def test_a_product_in_8_bits_can_be_copied():
     rounded = Int8Linear(torch.randn(4, 3), torch.randn(4))
     x = torch.randn(2, 3)
