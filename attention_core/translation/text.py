@@ -242,7 +242,12 @@ class TextTranslator(ABC):
 
 
 def says_nothing(found: Found) -> bool:
-    """Whether it is the end alone."""
+    """Whether it is the end alone.
+
+    >>> from attention_core.search import Hypothesis
+    >>> says_nothing(Hypothesis([2], [-0.1], score=-0.1, weights=None, finished=True))
+    True
+    """
     return len(found.tokens) < 2
 
 
