@@ -14,7 +14,8 @@ PAGE = Path("docs/performance.md")
 INTRO = f"""# Performance
 
 Ours and other people's code on the same work, on one machine, in one run: A B A B …, after a turn
-to warm up; medians, with the least and the most. Written by `scripts/benchmark --peers`; all
+to warm up; medians, with the least and the most. A turn of what is done one at a time has several
+calls, so that caches are warm for all. Written by `scripts/benchmark --peers`; all
 figures are in [performance.csv](performance.csv).
 
 The work: random weights; vocabulary {work.VOCABULARY:,}, embedding {work.EMBEDDING}, hidden
@@ -26,7 +27,8 @@ has an encoder of one direction, and its decoder attends first and has no readou
 has an encoder of twice the size, two GRUs in a step of its decoder, and a readout of the
 embedding's size. d2l has no beam search, and Marian trains whole runs alone.
 
-"fast" has weights of 8 bits and scores a quarter of the vocabulary. "bf16" trains with products in
+Our search has its random weights rounded to float16, as a checkpoint would keep them, and computes
+in float32. "fast" has weights of 8 bits and scores a quarter of the vocabulary. "bf16" trains with products in
 bfloat16; quality is not compared here.
 """
 
