@@ -28,8 +28,8 @@ has an encoder of twice the size, two GRUs in a step of its decoder, and a reado
 embedding's size. d2l has no beam search, and Marian trains whole runs alone.
 
 Our search has its random weights rounded to float16, as a checkpoint would keep them, and computes
-in float32. "fast" has weights of 8 bits and scores a quarter of the vocabulary. "bf16" trains with products in
-bfloat16; quality is not compared here.
+in float32. "fast" has weights of 8 bits and scores a quarter of the vocabulary. "bf16" trains with
+products in bfloat16; quality is not compared here.
 """
 
 LIMITS = """## The limit
