@@ -24,6 +24,7 @@ OF_TEACHER_FORCING = (
     "doubly_stochastic",
     "scheduled_sampling",
     "sampled_softmax",
+    "consistency",
 )
 
 
@@ -93,6 +94,7 @@ class TrainingConfig:
     doubly_stochastic: float = field(default=0.0, metadata={"min": 0.0})
     scheduled_sampling: ScheduledSampling | None = None
     sampled_softmax: int = field(default=0, metadata={"min": 0})  # candidates; 0: all words
+    consistency: float = field(default=0.0, metadata={"min": 0.0})  # α of R-Drop
     clip: float = field(default=1.0, metadata={"min": 0.0})
     validate_every: int = field(default=1000, metadata={"min": 1})  # updates
     patience: int = field(default=5, metadata={"min": 1})  # validations without a better score
@@ -116,6 +118,10 @@ class TrainingConfig:
         if self.sampled_softmax and self.label_smoothing:
             raise UserError(
                 "label_smoothing: it needs all words, and sampled_softmax only some: drop one"
+            )
+        if self.sampled_softmax and self.consistency:
+            raise UserError(
+                "consistency: it needs all words, and sampled_softmax only some: drop one"
             )
 
 

@@ -34,6 +34,10 @@ class TeacherForcing(Objective):
     it counts real steps and positions only. With ``scheduled_sampling`` the model reads some of
     its own samples instead of y_<t. With ``sampled_softmax`` p is normalised over candidates.
 
+    ``consistency`` α reads a batch twice, p and q under dropouts of their own, and asks the two to
+    agree (R-Drop, Liang et al. 2021, eq. 4, halved so that it weighs as much as one reading):
+    L = ½ [L(p) + L(q)] + ½ α Σ_t ½ [KL(p_t ‖ q_t) + KL(q_t ‖ p_t)].
+
     A batch that names the ``words`` that its targets can be is normalised over these alone. A
     decoder with an adaptive softmax scores each position's cluster alone.
 
@@ -48,8 +52,8 @@ class TeacherForcing(Objective):
     >>> loss.shape, count
     (torch.Size([]), 3)
 
-    Raises UserError where label smoothing, which needs all words, goes with a softmax that leaves
-    words out, or where that would be sampled and adaptive at once.
+    Raises UserError where label smoothing or consistency, which need all words, go with a softmax
+    that leaves words out, or where that would be sampled and adaptive at once.
     """
 
     def __init__(
@@ -61,12 +65,15 @@ class TeacherForcing(Objective):
         doubly_stochastic: float = 0.0,
         scheduled_sampling: ScheduledSampling | None = None,
         sampled_softmax: SampledSoftmax | None = None,
+        consistency: float = 0.0,
     ) -> None:
         super().__init__()
         adaptive = model.decoder.adaptive is not None
-        if label_smoothing and (adaptive or sampled_softmax):
+        of_all = {"label_smoothing": label_smoothing, "consistency": consistency}
+        if adaptive or sampled_softmax:
             kind = "adaptive" if adaptive else "sampled"
-            raise UserError(f"label_smoothing: it needs all words, and the softmax is {kind}")
+            for name in filter(of_all.get, of_all):
+                raise UserError(f"{name}: it needs all words, and the softmax is {kind}")
         if adaptive and sampled_softmax:
             raise UserError("sampled_softmax: the model's softmax is adaptive already: drop one")
         self.model = model
@@ -75,6 +82,7 @@ class TeacherForcing(Objective):
         self.doubly_stochastic = doubly_stochastic
         self.scheduled_sampling = scheduled_sampling
         self.sampled_softmax = sampled_softmax
+        self.consistency = consistency
 
     @classmethod
     def of(
@@ -101,6 +109,7 @@ class TeacherForcing(Objective):
             doubly_stochastic=config.doubly_stochastic,
             scheduled_sampling=config.scheduled_sampling,
             sampled_softmax=sampled,
+            consistency=config.consistency,
         )
 
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
@@ -108,6 +117,23 @@ class TeacherForcing(Objective):
 
         Raises ValueError where the target rows are not as many for each source.
         """
+        if self.consistency and self.training:
+            return self._twice(batch)
+        loss, real, _ = self._read(batch)
+        return loss, int(real.sum())
+
+    def _twice(self, batch: Batch) -> tuple[Tensor, int]:
+        """Both readings, in one batch; they are halved, as their tokens are the same."""
+        source = tuple(torch.cat([x, x]) for x in batch.source)
+        both = Batch(source, torch.cat([batch.tokens, batch.tokens]), batch.words)
+        loss, real, logits = self._read(both)
+        assert logits is not None  # the softmax is of all words
+        p, q = logits.float().log_softmax(-1).chunk(2)  # the real positions of each reading
+        apart = ((p.exp() - q.exp()) * (p - q)).sum()  # KL(p ‖ q) + KL(q ‖ p)
+        return (loss + self.consistency * apart / 2) / 2, int(real.sum()) // 2
+
+    def _read(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The loss, where targets are real (R, T), and the logits there, if of all words (n, W)."""
         memory, state = self.model.remember(*batch.source)
         rows, sources = batch.tokens.size(0), memory.valid.size(0)
         if rows % sources:
@@ -121,24 +147,26 @@ class TeacherForcing(Objective):
             if probability < 1:
                 inputs = mixed_inputs(decoder, inputs, memory, state, probability)
         features, weights = decoder.features(inputs, memory, state)
-        loss = self._surprise(features[real], targets[real], batch.words)
+        loss, logits = self._surprise(features[real], targets[real], batch.words)
         if self.doubly_stochastic and weights is not None:
             looked = (weights * real[..., None]).sum(1)  # (R, S)
             valid = memory.valid.repeat_interleave(rows // sources, 0)
             loss = loss + self.doubly_stochastic * ((1 - looked).square() * valid).sum()
-        return loss, int(real.sum())
+        return loss, real, logits
 
-    def _surprise(self, features: Tensor, targets: Tensor, words: Tensor | None) -> Tensor:
-        """-Σ log p of the real positions alone: features (n, R'), targets (n,)."""
+    def _surprise(
+        self, features: Tensor, targets: Tensor, words: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """-Σ log p of the real positions alone: features (n, R'), targets (n,); their logits."""
         decoder = self.model.decoder
         if decoder.adaptive is not None:
-            return -decoder.adaptive.of(features, targets).sum()
+            return -decoder.adaptive.of(features, targets).sum(), None
         if self.sampled_softmax is not None and self.training:
-            loss: Tensor = self.sampled_softmax(decoder, features, targets)
-            return loss
+            return self.sampled_softmax(decoder, features, targets), None
         logits = decoder.vocabulary(features, words)
         if words is not None:
             targets = torch.searchsorted(words, targets)
-        return F.cross_entropy(
+        loss = F.cross_entropy(
             logits, targets, reduction="sum", label_smoothing=self.label_smoothing
         )
+        return loss, logits

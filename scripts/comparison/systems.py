@@ -88,10 +88,10 @@ SYSTEMS = {
         ),
         after="final",
     ),
-    "final-regularised": System(
-        "the recipe, dropout 0.4 and BPE-dropout 0.1",
-        ("model.dropout=0.4", "data.bpe_dropout=0.1"),
+    "final-longer": System(
+        "the recipe, dropout 0.4 and 40 epochs", ("model.dropout=0.4", "training.epochs=40")
     ),
+    "final-consistent": System("the recipe, R-Drop, α 5", ("training.consistency=5",)),
     "final-fr": System("the recipe, into French", ('data.languages=["fr"]',)),
     "final-cs": System("the recipe, into Czech", ('data.languages=["cs"]',)),
 }

@@ -36,6 +36,7 @@ def log_of(out):
     [
         ["model.tied=false", "model.cutoffs=[40, 120]"],
         ["training.sampled_softmax=60"],
+        ["training.consistency=2", "model.dropout=0.1"],
         ["training.scheduled_sampling={decay='inverse_sigmoid', k=5}"],
         ["training.schedule=plateau", "training.plateau=1", "training.accumulate=2"],
         ["data.bpe_dropout=0.1", "data.stand_ins=0.3"],
@@ -134,6 +135,10 @@ def test_curves_and_averaged_weights(recipe, tmp_path):
         (
             ["model.cutoffs=[40]", "model.tied=false", "training.label_smoothing=0.1"],
             "label_smoothing: it needs all words, and the softmax is adaptive",
+        ),
+        (
+            ["model.cutoffs=[40]", "model.tied=false", "training.consistency=5"],
+            "consistency: it needs all words, and the softmax is adaptive",
         ),
         (["self_critical={}"], "self_critical: name the trained model that it goes on from"),
         (

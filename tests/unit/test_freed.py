@@ -18,7 +18,6 @@ for _ in range(5): torch.ones({numbers})
 print(faults() - before)
 """
 NUMBERS = 16 * 2**20  # 64 MiB, which malloc would map and unmap
-PAGES = NUMBERS * 4 // (64 * 1024)  # of the largest size that is common
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="of glibc")
@@ -27,4 +26,4 @@ def test_pages_are_not_taken_anew():
         code = COUNT.format(kept=kept, numbers=NUMBERS)
         return int(subprocess.run([sys.executable, "-c", code], capture_output=True).stdout)
 
-    assert faults(kept=True) < PAGES < faults(kept=False)
+    assert faults(kept=True) < faults(kept=False) / 2  # a block may be taken anew, not each

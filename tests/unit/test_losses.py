@@ -14,10 +14,16 @@ SOURCE = torch.tensor([[3, 4, 5], [6, 3, PAD]])
 TARGETS = torch.tensor([[BEGIN, 5, END, PAD, PAD], [BEGIN, 3, 6, 4, END]])
 
 
-def objective_of(preset="bahdanau", **options):
+def objective_of(preset="bahdanau", dropout=0.0, **options):
     torch.manual_seed(0)
     sizes = DecoderSizes(
-        vocabulary=WORDS, embedding=4, hidden=6, values=6, summary=6, attention=3
+        vocabulary=WORDS,
+        embedding=4,
+        hidden=6,
+        values=6,
+        summary=6,
+        attention=3,
+        dropout=dropout,
     )
     decoder = build_decoder(preset, sizes)
     model = Seq2Seq(TextEncoder(decoder.embedding, "gru", 3), decoder).double()
@@ -121,3 +127,41 @@ def test_rows_of_a_source_stand_side_by_side():
 def test_each_source_needs_as_many_rows():
     with pytest.raises(ValueError, match=r"batch.tokens: expected a multiple of 2 rows, got 3"):
         objective_of()(batch_of(TARGETS[[0, 0, 1]]))
+
+
+def test_two_readings_under_dropouts_of_their_own_are_asked_to_agree():
+    objective = objective_of(dropout=0.4, label_smoothing=0.3, consistency=5.0)
+    twice = torch.cat([SOURCE, SOURCE])
+    torch.manual_seed(3)
+    memory, state = objective.model.remember(twice, twice != PAD)
+    logits, _ = objective.model.decoder(torch.cat([TARGETS, TARGETS])[:, :-1], memory, state)
+    p, q = logits.log_softmax(-1).chunk(2)
+    assert not torch.equal(p, q)
+    expected = 0.0
+    for row, t in REAL:
+        for gains in p[row, t], q[row, t]:
+            expected -= (0.7 * gains[TARGETS[row, t + 1]] + 0.3 * gains.mean()) / 2
+        one, other = p[row, t], q[row, t]
+        apart = (one.exp() * (one - other)).sum() + (other.exp() * (other - one)).sum()
+        expected += 5 / 2 * apart / 2
+    torch.manual_seed(3)
+    loss, count = objective(batch_of())
+    assert_close(loss, expected)
+    assert count == len(REAL)
+
+
+def test_readings_without_dropout_agree():
+    once, twice = objective_of(), objective_of(consistency=5.0)
+    assert_close(twice(batch_of()), once(batch_of()))
+
+
+def test_readings_of_several_captions_of_a_picture_agree():
+    """Rows of one source stay beside each other."""
+    objective = objective_of(consistency=5.0)
+    batch = Batch((SOURCE[:1], SOURCE[:1] != PAD), TARGETS)
+    assert_close(objective(batch), objective_of()(batch))
+
+
+def test_a_validation_reads_once():
+    objective = objective_of(dropout=0.4, consistency=5.0).eval()
+    assert_close(objective(batch_of()), objective_of(dropout=0.4).eval()(batch_of()))

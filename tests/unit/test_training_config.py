@@ -34,6 +34,10 @@ def test_it_goes_through_json():
             {"sampled_softmax": 9, "label_smoothing": 0.1},
             "label_smoothing: it needs all words, and sampled_softmax only some: drop one",
         ),
+        (
+            {"sampled_softmax": 9, "consistency": 5.0},
+            "consistency: it needs all words, and sampled_softmax only some: drop one",
+        ),
         ({"accumulate": 0}, "accumulate must be at least 1, got 0"),
         ({"schedule": "cosin"}, "schedule can't be 'cosin'. Did you mean 'cosine'?"),
         ({"average_of": "first"}, "average_of can't be 'first'"),
