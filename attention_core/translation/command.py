@@ -54,7 +54,7 @@ def translate(
     checkpoint: str | None,
     fast: bool,
 ) -> None:
-    """Translate TEXT, or each line of standard input: English, or into English by --to en.
+    """Translate TEXT, or each line of standard input (-): English, or into English by --to en.
 
     \b
     Examples:
@@ -64,8 +64,9 @@ def translate(
       attention-core translate "猫在睡觉。" --to en
       attention-core translate --to fr < english.txt > french.txt
     """
-    if text is None and (sys.stdin is None or sys.stdin.isatty()):
+    if text in (None, "-") and (sys.stdin is None or (text is None and sys.stdin.isatty())):
         raise click.UsageError("give a TEXT in quotes, or lines on standard input")
+    text = None if text == "-" else text
     if alignment is not None:
         if text is None:
             raise click.UsageError("--alignment draws one TEXT, not standard input")

@@ -93,6 +93,10 @@ SYSTEMS = {
     ),
     "final-consistent": System("the recipe, R-Drop, α 5", ("training.consistency=5",)),
     "final-fr": System("the recipe, into French", ('data.languages=["fr"]',)),
+    "final-fr-longer": System(
+        "the recipe, into French, dropout 0.4 and 30 epochs",
+        ('data.languages=["fr"]', "model.dropout=0.4", "training.epochs=30"),
+    ),
     "final-cs": System("the recipe, into Czech", ('data.languages=["cs"]',)),
 }
 BASELINES = {"de": "base", "fr": "base-fr", "cs": "base-cs"}  # what into a language is compared to

@@ -187,10 +187,11 @@ def test_ctrl_c_is_no_traceback(trained):
     assert all(line.startswith("warning: line ") for line in doubts)
 
 
-def test_no_standard_input_at_all():
+@pytest.mark.parametrize("text", [(), ("-",)])
+def test_no_standard_input_at_all(text):
     code = "import os, sys; os.close(0); os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
     done = subprocess.run(
-        [sys.executable, "-c", code, "-m", "attention_core.cli", "translate", "--to", "de"],
+        [sys.executable, "-c", code, "-m", "attention_core.cli", "translate", *text, "--to", "de"],
         capture_output=True,
         text=True,
         check=False,

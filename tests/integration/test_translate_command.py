@@ -175,6 +175,13 @@ def test_a_long_text_is_translated_whole(translate, text):
         assert sum(row) == pytest.approx(1, abs=0.02)
 
 
+def test_a_dash_is_standard_input(translate):
+    lines = f"{HELLO}\n2 cats.\n"
+    read = translate("-", input=lines)
+    assert (read.exit_code, read.stdout) == (0, translate(input=lines).stdout)
+    assert read.stdout.count("\n") == 2
+
+
 def test_empty_standard_input(translate):
     assert "standard input is empty" in refused(translate(input=""))
 
