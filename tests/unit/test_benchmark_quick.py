@@ -43,11 +43,28 @@ def test_what_is_worse_is_told(figure, same, worse):
 
 
 def test_the_committed_baseline_has_every_job():
-    known = json.loads(Path(__file__).parents[2].joinpath(quick.BASELINE).read_text())
-    assert set(known) == set(work.TEXT_JOBS)
-    for job in ("greedy", "beam", "single"):
-        expected = NETWORKS["shared"].operations(job) * work.JOBS[job].count
-        assert known[job]["operations"] == pytest.approx(expected, rel=1e-3)
+    baselines = json.loads(Path(__file__).parents[2].joinpath(quick.BASELINE).read_text())
+    for known in baselines.values():
+        assert set(known) == set(work.TEXT_JOBS)
+        for job in ("greedy", "beam", "single"):
+            expected = NETWORKS["shared"].operations(job) * work.JOBS[job].count
+            assert known[job]["operations"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_ratios_are_compared_with_the_same_processor_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(quick, "BASELINE", tmp_path / "baseline.json")
+    slower = {"beam": {"operations": 1000, "calls": 100, "time over plain torch": 0.9}}
+    assert quick.check(BEFORE, "one") == []
+    assert quick.check(slower, "another") == []
+    assert quick.check(slower, "another") == []
+    assert quick.check(slower, "one") == ["beam: time over plain torch 0.9, and 0.5 before"]
+    more = {"beam": {**slower["beam"], "calls": 200}}
+    assert quick.check(more, "a third") == ["beam: calls 200, and 100 before"]
+    assert json.loads(quick.BASELINE.read_text()) == {
+        "one": BEFORE,
+        "another": slower,
+        "a third": more,
+    }
 
 
 @pytest.mark.parametrize("kind", [PackedLinear, HalfLinear])
