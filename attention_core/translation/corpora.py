@@ -1,4 +1,5 @@
-"""Sentence pairs: Multi30k and Tatoeba out of English or into it, and parallel text of one's own.
+"""Sentence pairs: Multi30k, Tatoeba and a phrase book out of English or into it, and parallel text
+of one's own.
 
 Every reader gives cleaned text (see `attention_core.tokenizer.clean`), in the order of the files,
 without empty sentences. Chinese to be written is simplified; Chinese to be read stays as it is.
@@ -24,6 +25,8 @@ MULTI30K = {
     "cs": ("train", "val", "test_2016_flickr"),
 }
 TATOEBA = {"zh": "cmn", "fr": "fra", "de": "deu"}
+
+PHRASES = Path(__file__).parent / "recipes" / "phrases.tsv"  # a column a language, English first
 
 _MULTI30K = "https://github.com/multi30k/dataset (data/task1/raw)"
 _TATOEBA = "https://www.manythings.org/anki"
@@ -104,6 +107,26 @@ def tatoeba(
         return chosen
     learned = {_key(pair.source) for pair in pairs if _split_of(pair.target) == "train"}
     return [pair for pair in chosen if _key(pair.source) not in learned]
+
+
+def phrases(language: str, *, into_english: bool = False) -> list[Pair]:
+    """What people say first and corpora hardly have ("Yes.", "My name is Anna."), English into
+    `language`, or the other way: a phrase book that comes along, to learn from alone.
+
+    It has nothing that Tatoeba's rule puts into "val" or "test".
+
+    Raises:
+        UserError: a language that it is not in.
+
+    >>> phrases("cs")[0]
+    Pair(source='Yes.', target='Ano.', language='cs')
+    """
+    head, *rows = (line.split("\t") for line in PHRASES.read_text("utf-8").splitlines())
+    _check("language", language, head[1:])
+    place = head.index(language)
+    if into_english:
+        return _pairs(((row[place], row[0]) for row in rows), "en")
+    return _pairs(((row[0], row[place]) for row in rows), language)
 
 
 def own(

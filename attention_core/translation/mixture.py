@@ -15,9 +15,9 @@ LANGUAGES = ("zh", "fr", "de", "cs")
 
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
-    """In each epoch so many pairs of each corpus and language, drawn anew, and all of Tatoeba's
-    that are short, as greetings and the like are; or parallel text of one's own, as
-    ``corpora.own`` reads it, into any one language.
+    """In each epoch so many pairs of each corpus and language, drawn anew, all of Tatoeba's that
+    are short, as greetings and the like are, and a phrase book some times over; or parallel text
+    of one's own, as ``corpora.own`` reads it, into any one language.
 
     Raises UserError for a language that no corpus is in.
 
@@ -33,6 +33,7 @@ class DataConfig:
     multi30k: int = field(default=29_000, metadata={"min": 0})
     tatoeba: int = field(default=0, metadata={"min": 0})
     short: int = field(default=0, metadata={"min": 0})  # tokens of the English side
+    phrases: int = field(default=0, metadata={"min": 0})  # times that each comes in an epoch
     vocabulary: int = field(default=8000, metadata={"min": 300})
     longest: int = field(default=80, metadata={"min": 1})  # tokens; longer pairs are left out
     validation: int = field(default=200, metadata={"min": 1})  # sentences per corpus and language
@@ -46,6 +47,8 @@ class DataConfig:
             )
         if self.swap and not self.files:
             raise UserError("swap: it is of files; for the corpora under root, set into_english")
+        if self.files and self.phrases:
+            raise UserError("phrases: they go with the corpora under root, not with files")
         if self.files and self.into_english:
             raise UserError("into_english: it is of the corpora under root; for files, set swap")
         for language in self.languages:
@@ -115,10 +118,17 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
         found = captions + everyday
         if not found:
             raise UserError("data: nothing to learn from for these languages: set data.tatoeba")
+        if data.phrases and split == "train":
+            found += [_phrases(language, data) for language in data.languages]
     for corpus in found:
         if not corpus.pairs:
             raise UserError(f"data: {corpus.name} has no pair for {split}: more lines are needed")
     return found
+
+
+def _phrases(language: str, data: DataConfig) -> Corpus:
+    pairs = corpora.phrases(language, into_english=data.into_english) * data.phrases
+    return Corpus(f"phrases_{language}", pairs, len(pairs), 0)
 
 
 def some(pairs: list[Pair], most: int) -> list[Pair]:

@@ -29,7 +29,7 @@ STRANGE = {
     "combining alone": "\u0301\u0302",
     "many combining": "H" + "\u0336\u0300\u0301" * 20,
     "punctuation": "?!...",
-    "a dash": "-",
+    "a dash": "–",
     "a letter": "a",
     "an address": "https://example.org/a?b=c&d=e#f",
     "a symbol of the vocabulary": "<2de> Hello. <unk>",

@@ -89,6 +89,7 @@ def test_text_too_short_to_score_is_told(folder, tmp_path):
         (["a.en", "a.nds", "a.tsv"], [], "files: expected two of aligned lines, or one with tabs"),
         (["one.tsv"], [], "own_nds has no pair for"),
         (["a.tsv"], ['data.languages=["nds", "de"]'], "files are in one language, got 2"),
+        (["a.tsv"], ["data.phrases=1"], "phrases: they go with the corpora under root"),
         (["a.tsv"], ['data.languages=["nds, de"]'], "languages: 'nds, de' is no name"),
     ],
 )

@@ -415,3 +415,19 @@ def test_chinese_to_be_read_stays_as_it_is_written(tmp_path: Path) -> None:
     assert corpora.tatoeba(tmp_path, "train", "zh", into_english=True) == [
         Pair("我們過馬路吧！", "Sentence number 905.", "en")
     ]
+
+
+def test_the_phrase_book_goes_both_ways() -> None:
+    pairs = corpora.phrases("cs")
+    assert Pair("Good morning.", "Dobré ráno.", "cs") in pairs
+    assert Pair("Dobré ráno.", "Good morning.", "en") in corpora.phrases("cs", into_english=True)
+    with pytest.raises(UserError, match=r"Unknown language: 'es'\. Known: cs, de, fr, zh\."):
+        corpora.phrases("es")
+
+
+def test_the_phrase_book_has_each_phrase_once_in_every_language_and_nothing_held_out() -> None:
+    head, *rows = (line.split("\t") for line in corpora.PHRASES.read_text("utf-8").splitlines())
+    assert head == ["en", "zh", "fr", "de", "cs"]
+    assert all(len(row) == len(head) and all(row) for row in rows)
+    assert len({row[0] for row in rows}) == len(rows) > 300
+    assert {corpora._split_of(row[0]) for row in rows} == {"train"}
