@@ -83,8 +83,9 @@ def tatoeba(
     (0.5 %) or "test" (1 %).
 
     One English sentence, with all its translations into any language, is in one split, in both
-    directions. Into English, what is to be translated in "val" or "test" is not in "train" with
-    another translation either: such pairs are left out. A pair that comes twice is given once.
+    directions. Into English, what is to be translated in "val" or "test" is not in "train" or in
+    the phrase book with another translation either: such pairs are left out. A pair that comes
+    twice is given once.
 
     Raises:
         UserError: an unknown language or split, or a file that is missing or damaged.
@@ -106,6 +107,7 @@ def tatoeba(
     if split == "train":
         return chosen
     learned = {_key(pair.source) for pair in pairs if _split_of(pair.target) == "train"}
+    learned |= {_key(pair.source) for pair in phrases(language, into_english=True)}
     return [pair for pair in chosen if _key(pair.source) not in learned]
 
 

@@ -410,6 +410,12 @@ def test_tatoeba_into_english_tests_nothing_that_was_learned(tmp_path: Path) -> 
     ]
 
 
+def test_tatoeba_into_english_tests_nothing_that_the_phrase_book_has(tmp_path: Path) -> None:
+    write(tmp_path / "tatoeba/deu.txt", ["Sentence number 269.\tGuten Morgen!"])
+    assert len(corpora.tatoeba(tmp_path, "test", "de")) == 1
+    assert corpora.tatoeba(tmp_path, "test", "de", into_english=True) == []
+
+
 def test_chinese_to_be_read_stays_as_it_is_written(tmp_path: Path) -> None:
     write(tmp_path / "tatoeba/cmn.txt", ["Sentence number 905.\t我們過馬路吧！"])
     assert corpora.tatoeba(tmp_path, "train", "zh", into_english=True) == [
