@@ -16,7 +16,8 @@ def aligned_lstm(
 
     Rows are moved to end together. What then lies before them is told by one more input, which
     shuts the input gate, i = σ(-10⁴) = 0: the state, and so the output, stays at zero until they
-    begin. ``between`` is the dropout between layers.
+    begin. It comes once or twice, to an even number of inputs: an odd one takes the kernel twice
+    as long in bfloat16. ``between`` is the dropout between layers.
 
     Shapes: inputs (B, S, I) with S > 0, valid (B, S) with real positions first -> outputs
     (B, S, D·H), zeros at padding, and the last hidden and cell states (L·D, B, H).
@@ -35,18 +36,20 @@ def aligned_lstm(
         (lambda x: _taken(x, late), lambda x: _taken(x, early)),
         (lambda x: x.flip(1), lambda x: x.flip(1)),
     ]
-    shut = inputs.new_zeros(4 * hidden_size, 1)
+    shut = inputs.new_zeros(4 * hidden_size, 2)
     shut[:hidden_size] = SHUT
     zeros = inputs.new_zeros(1, inputs.size(0), hidden_size)
     padding = ~valid[..., None]
     directions = moves[: 1 + lstm.bidirectional]
     hidden, cell = [], []
     for layer in range(lstm.num_layers):
-        inputs = torch.cat([between(inputs) if layer else inputs, padding.to(inputs.dtype)], -1)
+        more = 2 - inputs.size(2) % 2
+        told = padding.to(inputs.dtype).expand(-1, -1, more)
+        inputs = torch.cat([between(inputs) if layer else inputs, told], -1)
         outputs = []
         for d, (there, back) in enumerate(directions):
             own, *others = lstm.all_weights[layer * len(directions) + d]
-            weights = [torch.cat([own, shut], 1), *others]
+            weights = [torch.cat([own, shut[:, :more]], 1), *others]
             options = (weights, True, 1, 0.0, lstm.training, False, True)
             found, last, carried = torch.lstm(there(inputs), (zeros, zeros), *options)
             outputs.append(back(found))

@@ -20,9 +20,11 @@ def accelerator(precision: Literal["no", "bf16"] = "no") -> "Accelerator":
     1
     """
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
     if _on_cpu():
         keep_freed()
+    AcceleratorState._reset_state()  # the run before in this process may have had another precision
     # Without a word, processes on a machine without GPU would not find each other.
     return Accelerator(mixed_precision=precision, cpu=_on_cpu())
 

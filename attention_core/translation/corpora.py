@@ -171,7 +171,7 @@ def parallel(source: str | Path, target: str | Path, language: str) -> list[Pair
     ...     parallel(f"{folder}/a.en", f"{folder}/a.es", "es")
     [Pair(source='A dog.', target='Un perro.', language='es')]
     """
-    return _pairs(columns([source, target], language), language)
+    return whole([source, target], language)
 
 
 def tsv(path: str | Path, language: str, *, swap: bool = False) -> list[Pair]:
@@ -189,7 +189,21 @@ def tsv(path: str | Path, language: str, *, swap: bool = False) -> list[Pair]:
     ...     tsv(f"{folder}/pairs", "es")
     [Pair(source='A dog.', target='Un perro.', language='es')]
     """
-    return _pairs(columns([path], language, swap=swap), language)
+    return whole([path], language, swap=swap)
+
+
+def whole(files: Sequence[str | Path], language: str, *, swap: bool = False) -> list[Pair]:
+    """All pairs of files that `own` would divide into splits.
+
+    Raises UserError as `own` does.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "pairs.tsv").write_text("A dog.\\tUn perro.")
+    ...     whole([folder], "es")
+    [Pair(source='A dog.', target='Un perro.', language='es')]
+    """
+    return _pairs(columns(files, language, swap=swap), language)
 
 
 def at_most(pairs: Iterable[Pair], translations: int) -> list[Pair]:

@@ -17,7 +17,9 @@ LANGUAGES = ("zh", "fr", "de", "cs")
 class DataConfig:
     """In each epoch so many pairs of each corpus and language, drawn anew, all of Tatoeba's that
     are short, as greetings and the like are, and a phrase book some times over; or parallel text
-    of one's own, as ``corpora.own`` reads it, into any one language.
+    of one's own, as ``corpora.own`` reads it, into any one language. Beside either, to learn from
+    alone, text of which a model made one side: its translations of the sources (Kim and Rush 2016)
+    or back-translations of the targets (Sennrich et al. 2016, https://aclanthology.org/P16-1009).
 
     Raises UserError for a language that no corpus is in.
 
@@ -28,6 +30,7 @@ class DataConfig:
     root: str = "data"
     files: tuple[str, ...] = ()  # one's own text, instead of the corpora under ``root``
     swap: bool = False  # of these: the translation is the first file or column
+    synthetic: str | None = None  # a folder or file of text that a model made one side of
     languages: tuple[str, ...] = LANGUAGES
     into_english: bool = False  # out of the languages, rather than into them
     multi30k: int = field(default=29_000, metadata={"min": 0})
@@ -120,6 +123,8 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
             raise UserError("data: nothing to learn from for these languages: set data.tatoeba")
         if data.phrases and split == "train":
             found += [_phrases(language, data) for language in data.languages]
+    if data.synthetic and split == "train":
+        found += [_synthetic(data.synthetic, language) for language in data.targets]
     for corpus in found:
         if not corpus.pairs:
             raise UserError(f"data: {corpus.name} has no pair for {split}: more lines are needed")
@@ -129,6 +134,11 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
 def _phrases(language: str, data: DataConfig) -> Corpus:
     pairs = corpora.phrases(language, into_english=data.into_english) * data.phrases
     return Corpus(f"phrases_{language}", pairs, len(pairs), 0)
+
+
+def _synthetic(path: str, language: str) -> Corpus:
+    pairs = corpora.whole([path], language)
+    return Corpus(f"synthetic_{language}", pairs, len(pairs), 0)
 
 
 def some(pairs: list[Pair], most: int) -> list[Pair]:

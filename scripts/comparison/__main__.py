@@ -4,6 +4,7 @@ from typing import Any
 
 from scripts.comparison import report
 from scripts.comparison.decoding import decode
+from scripts.comparison.diversified import diversify
 from scripts.comparison.scoring import scored
 from scripts.comparison.systems import BENCHMARK, recipe_of, run_of
 from scripts.reproduction.systems import fitted
@@ -20,10 +21,13 @@ def main(**asked: Any) -> None:
 
 
 def make(name: str, seed: int, changes: tuple[str, ...]) -> None:
-    """Trains and decodes a run."""
+    """Trains a run, and decodes it unless it is into English, to make text for others."""
     recipe = recipe_of(name, seed, changes)
+    if recipe.data.synthetic:
+        diversify(recipe.data.root, lambda teacher, own: make(teacher, own, changes))
     fitted(recipe)
-    decode(run_of(name, seed), recipe.data.root)
+    if not recipe.data.into_english:
+        decode(run_of(name, seed), recipe.data.root)
 
 
 def tell(changes: tuple[str, ...], data: str) -> None:

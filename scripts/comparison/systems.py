@@ -8,6 +8,8 @@ from scripts.systems import Benchmark, System
 
 RECIPE = Path(attention_core.translation.__file__).parent / "recipes" / "multi30k.toml"
 
+DIVERSIFIED = "runs/multi30k/made"  # what models make of the training text
+
 BASE = (
     'data.languages=["de"]',
     "data.bpe_dropout=0",
@@ -92,6 +94,11 @@ SYSTEMS = {
         "the recipe, dropout 0.4 and 40 epochs", ("model.dropout=0.4", "training.epochs=40")
     ),
     "final-consistent": System("the recipe, R-Drop, α 5", ("training.consistency=5",)),
+    "final-back": System("the recipe, out of German", ("data.into_english=true",)),
+    "final-diverse": System(
+        "the recipe, and its own translations of the text, forward and back",
+        (f"data.synthetic={DIVERSIFIED}", "training.epochs=8"),
+    ),
     "final-fr": System("the recipe, into French", ('data.languages=["fr"]',)),
     "final-fr-longer": System(
         "the recipe, into French, dropout 0.4 and 30 epochs",

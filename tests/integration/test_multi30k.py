@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from attention_core.training import SearchConfig
 from attention_core.translation import corpora
 from scripts.comparison import __main__ as command
-from scripts.comparison import report
+from scripts.comparison import diversified, report
 from scripts.comparison.decoding import Ranked, Translator, choose, outputs, translate
 from scripts.comparison.scoring import Difference, Score, difference
 from scripts.comparison.systems import SYSTEMS, recipe_of
@@ -191,6 +191,35 @@ def test_a_system_comes_after_the_one_it_goes_on_from(benchmark, monkeypatch):
     assert [Path(recipe.out).name for recipe in made] == ["base-7", "self-critical-7"]
     assert [recipe.start for recipe in made] == [None, "runs/multi30k/base-7/best"]
     assert {recipe.seed for recipe in made} == {7}
+
+
+def test_more_text_is_made_of_the_training_text_alone(benchmark, data, monkeypatch):
+    monkeypatch.setattr(diversified, "FORWARD", ("final", (4, 5)))
+    monkeypatch.setattr(diversified, "BACKWARD", ("final-back", (4,)))
+    call = ["--system", "final-diverse", "--seed", "6"]
+    assert benchmark(*call).exit_code == 0
+    runs = benchmark.place / "runs" / "multi30k"
+    with (benchmark.place / "docs" / "multi30k.csv").open() as file:
+        rows = {(row["system"], row["seed"]) for row in csv.DictReader(file)}
+    assert {row for row in rows if row[0].startswith("final")} == {
+        ("final", "4"),
+        ("final", "5"),
+        ("final-diverse", "6"),
+    }
+    sides = [(runs / "made" / f"made.{end}").read_text("utf-8") for end in ("en", "de")]
+    made = list(zip(*(side.splitlines() for side in sides), strict=True))
+    text = [(pair.source, pair.target) for pair in corpora.multi30k(data, "train", "de")]
+    assert len(set(made)) == len(made) and not set(made) & set(text)
+    translator, back = (Translator.load(runs / x / "best") for x in ("final-5", "final-back-4"))
+    for ours, theirs in zip(zip(*made, strict=True), zip(*text, strict=True), strict=True):
+        assert set(ours) - set(theirs)  # either side was made
+    ours = corpora.Pair(*text[0], "de")
+    (forward,) = translate(translator, [ours])
+    (backward,) = translate(back, [corpora.Pair(ours.target, ours.source, "en")])
+    for pair in ((ours.source, forward), (backward, ours.target)):
+        assert pair in made or pair in text
+    monkeypatch.setattr(diversified, "translate", None)
+    assert benchmark(*call).exit_code == 0
 
 
 VARIANTS = [name for name in SYSTEMS if name != "base" and "final" not in name]

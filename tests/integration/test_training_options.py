@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,8 +15,9 @@ from conftest import attention_core
 from attention_core import checkpoint
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import TrainingConfig
+from attention_core.translation.corpora import Pair
 from attention_core.translation.learner import TranslateLearner, TranslateRecipe
-from attention_core.translation.mixture import DataConfig
+from attention_core.translation.mixture import DataConfig, mixture
 from attention_core.translation.predictor import Translator
 
 
@@ -24,7 +26,7 @@ def run(recipe, folder, *overrides, task="translate"):
     arguments = [part for override in overrides for part in ("--set", override)]
     result = attention_core("train", recipe(task, folder), *arguments)
     assert result.exit_code == 0, result.stderr
-    return log_of(folder / "run")
+    return log_of(Path(result.stdout.strip()).parent)
 
 
 def log_of(out):
@@ -56,6 +58,14 @@ def test_it_learns_with_each(recipe, tmp_path, overrides):
         assert "☃" in found["source_tokens"] and "☃" in found["translation"]
 
 
+def test_one_precision_after_another_in_a_process(recipe, tmp_path):
+    for name, precision in enumerate(("no", "bf16", "no")):
+        changes = f"out={tmp_path / str(name)}", "training.epochs=1"
+        run(recipe, tmp_path, *changes, f"training.precision={precision}")
+    full, half, again = (log_of(tmp_path / name) for name in "012")
+    assert full == again != half
+
+
 def test_what_varies_is_the_same_when_a_run_is_gone_on_with(recipe, tmp_path):
     varied = ["data.bpe_dropout=0.2", "data.stand_ins=0.5"]
     at_once, in_two = tmp_path / "once", tmp_path / "twice"
@@ -65,6 +75,20 @@ def test_what_varies_is_the_same_when_a_run_is_gone_on_with(recipe, tmp_path):
     run(recipe, in_two, *varied, "training.epochs=3", "training.schedule=constant")
     last = [checkpoint.read(folder / "run" / "best").weights() for folder in (at_once, in_two)]
     assert all(torch.equal(last[0][name], last[1][name]) for name in last[0])
+
+
+def test_text_that_a_model_made_is_learned_from_alone(data, tmp_path):
+    made = {"de": ("Twelve dogs.", "Zwölf Hunde."), "zh": ("A dog \t sleeps.", "一只狗在睡。")}
+    for language, pair in made.items():
+        for ending, line in zip(("en", language), pair, strict=True):
+            (tmp_path / f"made.en-{language}.{ending}").write_text(f"{line}\n\n", "utf-8")
+    recipe = DataConfig(root=str(data), languages=("zh", "de"), tatoeba=9, synthetic=str(tmp_path))
+    learned = {corpus.name: corpus for corpus in mixture(recipe, "train")}
+    assert learned["synthetic_de"].pairs == [Pair(*made["de"], "de")]
+    assert learned["synthetic_zh"].pairs == [Pair("A dog sleeps.", "一只狗在睡。", "zh")]
+    assert {name for name in learned if "synthetic" not in name} == {
+        corpus.name for corpus in mixture(recipe, "val")
+    }
 
 
 def test_batches_are_of_one_language_and_name_its_words(data):
