@@ -94,7 +94,9 @@ SYSTEMS = {
         "the recipe, dropout 0.4 and 40 epochs", ("model.dropout=0.4", "training.epochs=40")
     ),
     "final-consistent": System("the recipe, R-Drop, α 5", ("training.consistency=5",)),
-    "final-back": System("the recipe, out of German", ("data.into_english=true",)),
+    "final-back": System(
+        "the recipe, out of German, 12 epochs", ("data.into_english=true", "training.epochs=12")
+    ),
     "final-diverse": System(
         "the recipe, and its own translations of the text, forward and back",
         (f"data.synthetic={DIVERSIFIED}", "training.epochs=8"),

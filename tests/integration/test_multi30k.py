@@ -14,6 +14,9 @@ from sacrebleu.metrics import BLEU
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from attention_core.training import SearchConfig
 from attention_core.translation import corpora
+from attention_core.translation.mixture import DataConfig, mixture
+from attention_core.translation.text import Translation
+from scripts import synthetic
 from scripts.comparison import __main__ as command
 from scripts.comparison import diversified, report
 from scripts.comparison.decoding import Ranked, Translator, choose, outputs, translate
@@ -194,32 +197,48 @@ def test_a_system_comes_after_the_one_it_goes_on_from(benchmark, monkeypatch):
 
 
 def test_more_text_is_made_of_the_training_text_alone(benchmark, data, monkeypatch):
-    monkeypatch.setattr(diversified, "FORWARD", ("final", (4, 5)))
-    monkeypatch.setattr(diversified, "BACKWARD", ("final-back", (4,)))
+    monkeypatch.setattr(Translation, "doubtful", property(lambda one: "cats" in one.source))
+    (name, _, ahead), (other, _, back) = diversified.TEACHERS
+    teachers = (name, (4, 5), ahead), (other, (4,), back)
+    monkeypatch.setattr(diversified, "TEACHERS", teachers)
     call = ["--system", "final-diverse", "--seed", "6"]
     assert benchmark(*call).exit_code == 0
-    runs = benchmark.place / "runs" / "multi30k"
     with (benchmark.place / "docs" / "multi30k.csv").open() as file:
         rows = {(row["system"], row["seed"]) for row in csv.DictReader(file)}
-    assert {row for row in rows if row[0].startswith("final")} == {
+    assert {row for row in rows if "final" in row[0]} == {
         ("final", "4"),
         ("final", "5"),
         ("final-diverse", "6"),
     }
-    sides = [(runs / "made" / f"made.{end}").read_text("utf-8") for end in ("en", "de")]
-    made = list(zip(*(side.splitlines() for side in sides), strict=True))
-    text = [(pair.source, pair.target) for pair in corpora.multi30k(data, "train", "de")]
+    runs = benchmark.place / "runs" / "multi30k"
+    made = corpora.whole([runs / "made"], "de")
+    text = corpora.multi30k(data, "train", "de")
     assert len(set(made)) == len(made) and not set(made) & set(text)
-    translator, back = (Translator.load(runs / x / "best") for x in ("final-5", "final-back-4"))
-    for ours, theirs in zip(zip(*made, strict=True), zip(*text, strict=True), strict=True):
-        assert set(ours) - set(theirs)  # either side was made
-    ours = corpora.Pair(*text[0], "de")
-    (forward,) = translate(translator, [ours])
-    (backward,) = translate(back, [corpora.Pair(ours.target, ours.source, "en")])
-    for pair in ((ours.source, forward), (backward, ours.target)):
-        assert pair in made or pair in text
-    monkeypatch.setattr(diversified, "translate", None)
+    ours = next(pair for pair in text if "cats" not in pair.source)
+    doubted = next(pair for pair in text if "cats" in pair.source)
+    for seed in (4, 5):
+        translator = Translator.load(runs / f"final-{seed}" / "best")
+        (pair,) = synthetic.forward(translator, [ours])
+        assert pair.source == ours.source and pair in {*made, *text}
+        assert synthetic.forward(translator, [doubted]) == []
+    (pair,) = synthetic.backward(Translator.load(runs / "final-back-4" / "best"), [ours])
+    assert pair.target == ours.target and pair in {*made, *text}
+    monkeypatch.setattr(synthetic, "_translated", None)
     assert benchmark(*call).exit_code == 0
+
+
+def test_the_translators_that_ship_make_text(data, tmp_path):
+    out = tmp_path / "made"
+    call = ["--data", str(data), "--out", str(out), "--pairs", "9", "--to", "de", "--to", "zh"]
+    result = CliRunner().invoke(synthetic.main, call, catch_exceptions=False)
+    assert [line.partition(":")[0] for line in result.output.splitlines()] == ["de", "zh"]
+    for language in ("de", "zh"):
+        config = DataConfig(root=str(data), languages=(language,), tatoeba=1)
+        text = {pair for corpus in mixture(config, "train") for pair in corpus.pairs}
+        made = corpora.whole([out], language)
+        assert made and not set(made) & text
+        for pair in made:  # one side is the text's
+            assert any(pair.source == t.source or pair.target == t.target for t in text)
 
 
 VARIANTS = [name for name in SYSTEMS if name != "base" and "final" not in name]
