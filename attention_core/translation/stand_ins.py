@@ -8,6 +8,7 @@ idea is that of placeholders for rare words (Luong et al. 2015, "Addressing the 
 Neural Machine Translation", §3.1).
 """
 
+import functools
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from attention_core.tokenizer import Tokenizer
-from attention_core.translation.corpora import Pair
+from attention_core.translation.corpora import Pair, phrases
 
 STAND_INS = "".join(map(chr, range(1, 9)))  # control characters, one byte each: in no clean text
 ALONE = 0.1  # of the pairs with stand-ins have one at the end, as an emoji is
@@ -27,7 +28,7 @@ _PART = re.compile(  # an address, a tag, or else a word
     r"|[^\s<]+|<"
 )
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.,:/-])[0-9]{3,}(?![0-9A-Za-z]|[.,:/-][0-9])")
-_RARE = 5  # pieces of a name that the model has hardly seen
+_RARE = 3  # pieces of a name that the model has hardly seen
 _CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _EDGE = ".,;:!?\"'“”‘’«»()[]。，；：！？、（）《》…"
 
@@ -73,8 +74,8 @@ def held(sentence: str, tokenizer: Tokenizer, *, names: bool = False) -> Held:
     """The sentence with stand-ins for what the model can't know; of those that lie side by side,
     one. There may be more spans than stand-ins, and the text then holds the rest itself.
 
-    With ``names``, words with a capital that come in many pieces are held too. It is not for
-    German, in which every noun has one.
+    With ``names``, words with a capital that come in many pieces are held too, unless the phrase
+    book has them. It is not for German, in which every noun has a capital.
 
     >>> tokenizer = Tokenizer.train(["I love you."] * 9, vocabulary=270, languages=["de"])
     >>> held("I love 猫 猫.", tokenizer)
@@ -124,7 +125,14 @@ def _unknown(sentence: str, tokenizer: Tokenizer, names: bool) -> list[tuple[int
 
 
 def _rare(name: str, tokenizer: Tokenizer) -> bool:
-    return name.isalpha() and len(tokenizer.encode(name)) >= _RARE
+    many = name.isalpha() and len(tokenizer.encode(name)) >= _RARE
+    return many and name not in _learned()
+
+
+@functools.cache
+def _learned() -> frozenset[str]:
+    """The names in the phrase book, which have translations."""
+    return frozenset(_NAME.findall(" ".join(pair.source for pair in phrases("cs"))))
 
 
 def _without_edges(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> tuple[int, int]:

@@ -99,7 +99,7 @@ SYSTEMS = {
     ),
     "final-diverse": System(
         "the recipe, and its own translations of the text, forward and back",
-        (f"data.synthetic={DIVERSIFIED}", "training.epochs=8"),
+        (f"data.synthetic={DIVERSIFIED}", "training.epochs=6", "training.validate_every=1000"),
     ),
     "final-fr": System("the recipe, into French", ('data.languages=["fr"]',)),
     "final-fr-longer": System(
