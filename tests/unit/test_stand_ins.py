@@ -5,6 +5,7 @@ import pytest
 
 from attention_core.tokenizer import Tokenizer
 from attention_core.translation.corpora import Pair
+from attention_core.translation.predictor import Translator
 from attention_core.translation.stand_ins import STAND_INS, held, replaced, restored
 
 TOKENIZER = Tokenizer.train(
@@ -92,6 +93,12 @@ def test_long_numbers_and_rare_names_are_held(text: str, spans: list[str]) -> No
     )
     assert held(text, tokenizer, names=True).spans == spans
     assert held(text, tokenizer).spans == [span for span in spans if span.isdigit()]
+
+
+def test_a_rare_name_that_the_phrase_book_has_is_not_held() -> None:
+    tokenizer = Translator.load().tokenizer
+    assert held("I am from the Czech Republic.", tokenizer, names=True).spans == []
+    assert held("My name is Christopher.", tokenizer, names=True).spans == ["Christopher"]
 
 
 def test_more_spans_than_stand_ins_are_told() -> None:
