@@ -28,7 +28,8 @@ _PART = re.compile(  # an address, a tag, or else a word
     r"|[^\s<]+|<"
 )
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.,:/-])[0-9]{3,}(?![0-9A-Za-z]|[.,:/-][0-9])")
-_RARE = 3  # pieces of a name that the model has hardly seen
+_RARE = 5  # pieces of a name that the model has hardly seen
+_RARE_ALONE = 3  # where no word beside it has a capital, as those of a title have
 _CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _EDGE = ".,;:!?\"'“”‘’«»()[]。，；：！？、（）《》…"
 
@@ -120,13 +121,16 @@ def _unknown(sentence: str, tokenizer: Tokenizer, names: bool) -> list[tuple[int
             found += [number.span() for number in _NUMBER.finditer(sentence, start, end)]
             if names and start:
                 spans = (name.span() for name in _NAME.finditer(sentence, start, end))
-                found += [span for span in spans if _rare(sentence[slice(*span)], tokenizer)]
+                found += [span for span in spans if _rare(sentence, *span, tokenizer)]
     return sorted(found)
 
 
-def _rare(name: str, tokenizer: Tokenizer) -> bool:
-    many = name.isalpha() and len(tokenizer.encode(name)) >= _RARE
-    return many and name not in _learned()
+def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:
+    name = sentence[start:end]
+    before, after = sentence[:start].split()[1:][-1:], sentence[end:].split()[:1]
+    alone = not any(word[0].isupper() for word in before + after)
+    fewest = _RARE_ALONE if alone else _RARE
+    return name.isalpha() and name not in _learned() and len(tokenizer.encode(name)) >= fewest
 
 
 @functools.cache

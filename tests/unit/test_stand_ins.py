@@ -99,6 +99,8 @@ def test_a_rare_name_that_the_phrase_book_has_is_not_held() -> None:
     tokenizer = Translator.load().tokenizer
     assert held("I am from the Czech Republic.", tokenizer, names=True).spans == []
     assert held("My name is Christopher.", tokenizer, names=True).spans == ["Christopher"]
+    assert held("I know Christopher Jackson.", tokenizer, names=True).spans == []
+    assert held("Call Christopher.", tokenizer, names=True).spans == ["Christopher"]
 
 
 def test_more_spans_than_stand_ins_are_told() -> None:
