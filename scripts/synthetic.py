@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from attention_core.translation.corpora import Pair, at_most
+from attention_core.translation import corpora
+from attention_core.translation.corpora import Pair, at_most, key
 from attention_core.translation.mixture import DataConfig, mixture, some
 from attention_core.translation.predictor import Translator, shipped
 
@@ -27,17 +28,33 @@ def backward(translator: Translator, pairs: Sequence[Pair]) -> list[Pair]:
     return [pair._replace(source=text) for pair, text in zip(pairs, made, strict=True) if text]
 
 
-def write(folder: Path, made: Iterable[Pair], text: Iterable[Pair]) -> None:
+def write(
+    folder: Path, made: Iterable[Pair], text: Iterable[Pair], held_out: Iterable[Pair]
+) -> None:
     """Two files of aligned lines, as ``data.synthetic`` takes them, without what ``text`` has
-    itself and without repeats.
+    itself, without repeats, and without English that a model happens to say and that is held out.
     """
-    known = set(text)
-    pairs = [pair for pair in dict.fromkeys(made) if pair not in known]
+    known, tested = set(text), {key(pair.source) for pair in held_out}
+    made = dict.fromkeys(made)
+    pairs = [pair for pair in made if pair not in known and key(pair.source) not in tested]
     folder.mkdir(parents=True, exist_ok=True)
     language = pairs[0].language
     for ending, lines in (("en", [p.source for p in pairs]), (language, [p.target for p in pairs])):
         path = folder / f"made.en-{language}.{ending}"
         path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+
+
+def held_out(data: str, languages: Iterable[str], *, tatoeba: bool) -> list[Pair]:
+    """All that isn't learned from: of Multi30k and, if asked for, of Tatoeba."""
+    pairs: list[Pair] = []
+    for language in languages:
+        for part in corpora.MULTI30K.get(language, ()):
+            if part != "train":
+                pairs += corpora.multi30k(data, part, language)
+        if tatoeba and language in corpora.TATOEBA:
+            for part in ("val", "test"):
+                pairs += corpora.tatoeba(data, part, language)
+    return pairs
 
 
 def _translated(translator: Translator, texts: Sequence[str], to: str) -> list[str]:
@@ -54,12 +71,14 @@ def _translated(translator: Translator, texts: Sequence[str], to: str) -> list[s
 def main(data: str, out: Path, pairs: int, languages: tuple[str, ...]) -> None:
     """What the translators that ship make of Tatoeba's and Multi30k's training text, both ways."""
     ours, back = shipped(), shipped("en")
-    for language in languages or ours.languages:
-        corpora_of = mixture(DataConfig(root=data, languages=(language,), tatoeba=1), "train")
-        text = [pair for corpus in corpora_of for pair in corpus.pairs]
-        taken = [pair for corpus in corpora_of for pair in some(corpus.pairs, pairs)]
+    languages = languages or ours.languages
+    tested = held_out(data, languages, tatoeba=True)
+    for language in languages:
+        read = mixture(DataConfig(root=data, languages=(language,), tatoeba=1), "train")
+        text = [pair for corpus in read for pair in corpus.pairs]
+        taken = [pair for corpus in read for pair in some(corpus.pairs, pairs)]
         made = forward(ours, at_most(taken, 1)) + backward(back, taken)
-        write(out, made, text)
+        write(out, made, text, tested)
         print(f"{language}: {len(made)} pairs, of {len(taken)} both ways")
 
 

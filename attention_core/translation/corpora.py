@@ -106,9 +106,9 @@ def tatoeba(
     chosen = [pair for pair in pairs if _split_of(pair.target) == split]
     if split == "train":
         return chosen
-    learned = {_key(pair.source) for pair in pairs if _split_of(pair.target) == "train"}
-    learned |= {_key(pair.source) for pair in phrases(language, into_english=True)}
-    return [pair for pair in chosen if _key(pair.source) not in learned]
+    learned = {key(pair.source) for pair in pairs if _split_of(pair.target) == "train"}
+    learned |= {key(pair.source) for pair in phrases(language, into_english=True)}
+    return [pair for pair in chosen if key(pair.source) not in learned]
 
 
 def phrases(language: str, *, into_english: bool = False) -> list[Pair]:
@@ -248,12 +248,16 @@ def _split_of(sentence: str) -> str:
 
 def _share(sentence: str, *, test: int, val: int) -> str:
     """The split of a sentence: so many of a thousand each."""
-    place = int(hashlib.sha256(_key(sentence).encode()).hexdigest(), 16) % 1000
+    place = int(hashlib.sha256(key(sentence).encode()).hexdigest(), 16) % 1000
     return "test" if place < test else "val" if place < test + val else "train"
 
 
-def _key(sentence: str) -> str:
-    """The sentence whatever its case and punctuation."""
+def key(sentence: str) -> str:
+    """The sentence whatever its case and punctuation, by which splits tell sentences apart.
+
+    >>> key("It's 3 o'clock!")
+    'its 3 oclock'
+    """
     return " ".join(re.sub(r"[^\w\s]|_", "", sentence.lower()).split())
 
 

@@ -26,4 +26,5 @@ def diversify(data: str, make: Callable[[str, int], None]) -> None:
         for seed in seeds:
             make(name, seed)
             made += translated(Translator.load(run_of(name, seed) / "best"), text)
-    synthetic.write(folder, made, text)
+    tested = synthetic.held_out(data, ["de"], tatoeba=False)
+    synthetic.write(folder, made, text, tested)

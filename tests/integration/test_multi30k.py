@@ -227,6 +227,20 @@ def test_more_text_is_made_of_the_training_text_alone(benchmark, data, monkeypat
     assert benchmark(*call).exit_code == 0
 
 
+def test_what_is_held_out_is_not_among_what_is_made(data, tmp_path):
+    (tested, *_) = corpora.multi30k(data, "test_2016_flickr", "de")
+    held_out = synthetic.held_out(str(data), ["de", "zh"], tatoeba=True)
+    assert tested in held_out and {pair.language for pair in held_out} == {"de", "zh"}
+    pairs = corpora.tatoeba(data, "test", "zh") + corpora.tatoeba(data, "val", "de")
+    assert pairs and not set(pairs) - set(held_out)
+    text = corpora.multi30k(data, "train", "de")
+    assert not set(text) & set(held_out)
+    other = corpora.Pair("Nobody says this.", "Das sagt niemand.", "de")
+    said = tested._replace(source=tested.source.upper(), target="Etwas anderes.")
+    synthetic.write(tmp_path, [other, said, other, text[0]], text, held_out)
+    assert corpora.whole([tmp_path], "de") == [other]
+
+
 def test_the_translators_that_ship_make_text(data, tmp_path):
     out = tmp_path / "made"
     call = ["--data", str(data), "--out", str(out), "--pairs", "9", "--to", "de", "--to", "zh"]
