@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from attention_core.errors import UserError
 from attention_core.translation import corpora
 from attention_core.translation.corpora import Pair, at_most, key
 from attention_core.translation.mixture import DataConfig, mixture, some
@@ -30,18 +31,24 @@ def backward(translator: Translator, pairs: Sequence[Pair]) -> list[Pair]:
 
 def write(
     folder: Path, made: Iterable[Pair], text: Iterable[Pair], held_out: Iterable[Pair]
-) -> None:
+) -> int:
     """Two files of aligned lines, as ``data.synthetic`` takes them, without what ``text`` has
     itself, without repeats, and without English that a model happens to say and that is held out.
+    How many lines.
+
+    Raises UserError where none is left.
     """
     known, tested = set(text), {key(pair.source) for pair in held_out}
     made = dict.fromkeys(made)
     pairs = [pair for pair in made if pair not in known and key(pair.source) not in tested]
+    if not pairs:
+        raise UserError("nothing is left to learn from: models doubt all, or say what text has")
     folder.mkdir(parents=True, exist_ok=True)
     language = pairs[0].language
     for ending, lines in (("en", [p.source for p in pairs]), (language, [p.target for p in pairs])):
         path = folder / f"made.en-{language}.{ending}"
         path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    return len(pairs)
 
 
 def held_out(data: str, languages: Iterable[str], *, tatoeba: bool) -> list[Pair]:
@@ -67,19 +74,26 @@ def _translated(translator: Translator, texts: Sequence[str], to: str) -> list[s
 @click.option("--data", default="data", show_default=True, help="The folder of the data.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="A folder to write.")
 @click.option("--pairs", default=20_000, show_default=True, help="At most, of a corpus.")
-@click.option("--to", "languages", multiple=True, help="Only this language  [default: all].")
+@click.option(
+    "--to",
+    "languages",
+    multiple=True,
+    help="Only this language  [default: all, and then nothing that is held out in any].",
+)
 def main(data: str, out: Path, pairs: int, languages: tuple[str, ...]) -> None:
     """What the translators that ship make of Tatoeba's and Multi30k's training text, both ways."""
     ours, back = shipped(), shipped("en")
     languages = languages or ours.languages
-    tested = held_out(data, languages, tatoeba=True)
-    for language in languages:
-        read = mixture(DataConfig(root=data, languages=(language,), tatoeba=1), "train")
-        text = [pair for corpus in read for pair in corpus.pairs]
-        taken = [pair for corpus in read for pair in some(corpus.pairs, pairs)]
-        made = forward(ours, at_most(taken, 1)) + backward(back, taken)
-        write(out, made, text, tested)
-        print(f"{language}: {len(made)} pairs, of {len(taken)} both ways")
+    try:
+        tested = held_out(data, languages, tatoeba=True)
+        for language in languages:
+            read = mixture(DataConfig(root=data, languages=(language,), tatoeba=1), "train")
+            text = [pair for corpus in read for pair in corpus.pairs]
+            taken = [pair for corpus in read for pair in some(corpus.pairs, pairs)]
+            made = forward(ours, at_most(taken, 1)) + backward(back, taken)
+            print(f"{language}: {write(out, made, text, tested)} pairs, of {len(taken)} both ways")
+    except UserError as error:
+        raise click.ClickException(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ def aligned_lstm(
 
     Rows are moved to end together. What then lies before them is told by one more input, which
     shuts the input gate, i = σ(-10⁴) = 0: the state, and so the output, stays at zero until they
-    begin. It comes once or twice, to an even number of inputs: an odd one takes the kernel twice
-    as long in bfloat16. ``between`` is the dropout between layers.
+    begin. It comes once or twice, to an even number of inputs: an odd one takes the kernel up
+    to twice as long in bfloat16. ``between`` is the dropout between layers.
 
     Shapes: inputs (B, S, I) with S > 0, valid (B, S) with real positions first -> outputs
     (B, S, D·H), zeros at padding, and the last hidden and cell states (L·D, B, H).

@@ -75,8 +75,9 @@ def held(sentence: str, tokenizer: Tokenizer, *, names: bool = False) -> Held:
     """The sentence with stand-ins for what the model can't know; of those that lie side by side,
     one. There may be more spans than stand-ins, and the text then holds the rest itself.
 
-    With ``names``, words with a capital that come in many pieces are held too, unless the phrase
-    book has them. It is not for German, in which every noun has a capital.
+    With ``names``, words with a capital that come in many pieces are held too, in fewer where no
+    word beside them has one, unless the phrase book has them. It is not for German, in which every
+    noun has a capital.
 
     >>> tokenizer = Tokenizer.train(["I love you."] * 9, vocabulary=270, languages=["de"])
     >>> held("I love 猫 猫.", tokenizer)

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from sacrebleu.metrics import BLEU
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+from attention_core.errors import UserError
 from attention_core.training import SearchConfig
 from attention_core.translation import corpora
 from attention_core.translation.mixture import DataConfig, mixture
@@ -237,8 +238,18 @@ def test_what_is_held_out_is_not_among_what_is_made(data, tmp_path):
     assert not set(text) & set(held_out)
     other = corpora.Pair("Nobody says this.", "Das sagt niemand.", "de")
     said = tested._replace(source=tested.source.upper(), target="Etwas anderes.")
-    synthetic.write(tmp_path, [other, said, other, text[0]], text, held_out)
+    assert synthetic.write(tmp_path, [other, said, other, text[0]], text, held_out) == 1
     assert corpora.whole([tmp_path], "de") == [other]
+    with pytest.raises(UserError, match="nothing is left to learn from"):
+        synthetic.write(tmp_path, [said, text[0]], text, held_out)
+
+
+def test_text_that_cannot_be_made_is_told(data, tmp_path):
+    for root, language, problem in ((data, "es", "can't be 'es'"), (tmp_path, "de", "is missing")):
+        call = ["--data", str(root), "--out", str(tmp_path / "made"), "--to", language]
+        result = CliRunner().invoke(synthetic.main, call)
+        assert result.exit_code == 1 and problem in result.output
+        assert isinstance(result.exception, SystemExit)
 
 
 def test_the_translators_that_ship_make_text(data, tmp_path):
