@@ -186,7 +186,8 @@ def load_into(module: nn.Module, checkpoint: Checkpoint) -> None:
 def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> None:
     """Write the mean of the weights of several checkpoints of one model at `out`, as float32.
 
-    Whole numbers, such as counters, are the last one's; config and other files the first one's.
+    Whole numbers, such as counters, are the last one's; config and other files the first one's. A
+    language keeps the pieces that any of them writes it with.
 
     Raises:
         UserError: there are less than two, one can't be read, or they differ in task, in names
@@ -202,6 +203,8 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
     ...     read(f"{place}/mean").weights()
     {'w': tensor(2.)}
     """
+    from attention_core.pieces import PIECES, united
+
     if len(directories) < 2:
         raise UserError("One checkpoint has no mean: give at least two.")
     first, *others = map(read, directories)
@@ -216,7 +219,7 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
         weights = other.weights()
         if problems := _differences(weights, mean):
             raise UserError(f"{other.path} is another model than {first.path}; {problems}.")
-        for name in files:
+        for name in files - {PIECES}:
             if other.file(name) != first.file(name):
                 raise UserError(f"{other.path} has another {name} than {first.path}.")
         for name, tensor in weights.items():
@@ -225,6 +228,8 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
         if tensor.is_floating_point():
             mean[name] = tensor / len(directories)
     contents = {name: first.file(name) for name in files} | {CARD: _card_of_mean(first, others)}
+    if PIECES in files:
+        contents[PIECES] = united([first, *others])
     save(out, task=first.task, config=first.config, weights=mean, files=contents)
 
 

@@ -35,12 +35,34 @@ def read_pieces(checkpoint: Checkpoint, tokenizer: Tokenizer) -> dict[str, list[
     >>> sorted(read_pieces(read(TASK.shipped), tokenizer))
     ['cs', 'de', 'fr', 'zh']
     """
-    data = checkpoint.file(PIECES)
-    try:
-        found = {str(language): [int(i) for i in ids] for language, ids in json.loads(data).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{checkpoint.path / PIECES} is damaged ({error})") from None
+    found = _parsed(checkpoint)
     ids = [i for language in tokenizer.languages for i in found.get(language, [-1])]
     if not ids or min(ids) < 0 or max(ids) >= tokenizer.size:
         raise UserError(f"{checkpoint.path / PIECES} is not of this checkpoint's tokenizer")
     return found
+
+
+def united(checkpoints: Sequence[Checkpoint]) -> bytes:
+    """The file of a mean of checkpoints: each language with what any of them writes it with.
+
+    Raises UserError where one is damaged.
+
+    >>> from attention_core.checkpoint import read
+    >>> from attention_core.translation import TASK
+    >>> shipped = read(TASK.shipped)
+    >>> json.loads(united([shipped, shipped])) == json.loads(shipped.file(PIECES))
+    True
+    """
+    found: dict[str, set[int]] = {}
+    for checkpoint in checkpoints:
+        for language, ids in _parsed(checkpoint).items():
+            found.setdefault(language, set()).update(ids)
+    return json.dumps({language: sorted(ids) for language, ids in found.items()}).encode()
+
+
+def _parsed(checkpoint: Checkpoint) -> dict[str, list[int]]:
+    data = checkpoint.file(PIECES)
+    try:
+        return {str(language): [int(i) for i in ids] for language, ids in json.loads(data).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{checkpoint.path / PIECES} is damaged ({error})") from None

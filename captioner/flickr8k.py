@@ -3,8 +3,8 @@
 English captions: Hodosh, Young and Hockenmaier (2013). Chinese: Flickr8k-CN, Li et al. (2016).
 German: the independent descriptions of Multi30k, Elliott et al. (2016).
 
-Human translations of the English test captions into Chinese: also Li et al. (2016), in the folder
-`flickr8kcn` beside this one.
+Translations of the English captions into Chinese, by two machines and, of the test captions, by
+people: also Li et al. (2016), in the folder `flickr8kcn` beside this one.
 
 The folder holds `captions.{en,zh,de}.tsv.gz` (picture, split, index, text) and the pictures in
 tar shards `images-{train-0,train-1,val,test,extra}.tar`.
@@ -20,6 +20,7 @@ from captioner.corpus import Captions, Corpus, Picture, archived
 
 SOURCE = "http://nlp.cs.illinois.edu/HockenmaierGroup/8k-pictures.html"
 LANGUAGES = ("en", "zh", "de")
+MACHINES = ("flickr8kzhb", "flickr8kzhg")
 SHARDS = {
     "train": ("images-train-0.tar", "images-train-1.tar"),
     "val": ("images-val.tar",),
@@ -38,11 +39,19 @@ class Caption:
     text: str
 
 
-def read(root: Path, languages: Sequence[str], splits: Sequence[str]) -> Corpus:
+def read(
+    root: Path,
+    languages: Sequence[str],
+    splits: Sequence[str],
+    *,
+    machine_translated: bool = False,
+) -> Corpus:
     """The pictures of some splits, with their captions in some languages.
 
+    With ``machine_translated`` the Chinese ones of train and val are the machines'.
+
     Raises:
-        UserError: as for `captions` and `pictures`.
+        UserError: as for `captions`, `machine_translations` and `pictures`.
     """
     found: dict[tuple[str, str], Captions] = {}
     for language in languages:
@@ -50,6 +59,11 @@ def read(root: Path, languages: Sequence[str], splits: Sequence[str]) -> Corpus:
             if line.split in splits:
                 of_split = found.setdefault((line.split, language), {})
                 of_split.setdefault(line.image, []).append(line.text)
+    if machine_translated and "zh" in languages:
+        translations = machine_translations(Path(root).with_name("flickr8kcn"))
+        for split in {"train", "val"}.intersection(splits):
+            native = found.get((split, "zh"), {})
+            found[split, "zh"] = {image: translations.get(image, []) for image in native}
     return Corpus("flickr8k", pictures(root, splits), found)
 
 
@@ -79,8 +93,26 @@ def human_translated(root: Path) -> Captions:
         UserError: the file is damaged.
     """
     path = Path(root) / "flickr8kzhmtest.captions.txt.gz"
-    if not path.exists():
-        return {}
+    return _by_picture(path) if path.exists() else {}
+
+
+def machine_translations(root: Path) -> Captions:
+    """The Chinese of the English captions by two machines, those of one after the other's.
+
+    ``root`` is the folder of Flickr8k-CN.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
+    found: Captions = {}
+    for name in MACHINES:
+        for image, texts in _by_picture(_existing(root, f"{name}.caption.txt.gz")).items():
+            found.setdefault(image, []).extend(texts)
+    return found
+
+
+def _by_picture(path: Path) -> Captions:
+    """The captions of a file of Flickr8k-CN: picture, kind and number, a space, the text."""
     found: Captions = {}
     try:
         for line in gzip.decompress(path.read_bytes()).decode().splitlines():

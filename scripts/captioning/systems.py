@@ -75,6 +75,10 @@ SYSTEMS = {
         "one model of English, Chinese and German",
         ('data.languages=["en", "zh", "de"]', "data.vocabulary=7000"),
     ),
+    "chinese-translated": System(
+        "Chinese alone, learned from two machines' translations of the English captions",
+        ('data.languages=["zh"]', "data.machine_translated=true", "training.epochs=8"),
+    ),
     "languages-reward": System(
         "one model of three languages, then CIDEr as the reward",
         ('data.languages=["en", "zh", "de"]', "data.vocabulary=7000", *REWARDED),

@@ -93,7 +93,10 @@ SYSTEMS = {
     "final-longer": System(
         "the recipe, dropout 0.4 and 40 epochs", ("model.dropout=0.4", "training.epochs=40")
     ),
-    "final-consistent": System("the recipe, R-Drop, α 5", ("training.consistency=5",)),
+    "final-varied": System(
+        "the recipe, dropout 0.4, BPE-dropout 0.1 and 40 epochs",
+        ("model.dropout=0.4", "data.bpe_dropout=0.1", "training.epochs=40"),
+    ),
     "final-back": System(
         "the recipe, out of German, 12 epochs", ("data.into_english=true", "training.epochs=12")
     ),

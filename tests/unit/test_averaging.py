@@ -1,5 +1,6 @@
 """Means of weights: of the validations of a run, and of checkpoints."""
 
+import json
 import math
 
 import pytest
@@ -126,6 +127,24 @@ def test_checkpoints_of_different_kinds_are_refused(tmp_path, other, problem):
     assert str(second) in str(caught.value)
     assert problem.format(first=first) in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "mean").exists()
+
+
+def test_a_language_keeps_the_pieces_of_all_of_them(tmp_path):
+    """Runs that learned from other text write a language with other pieces of one vocabulary."""
+    places = [saved(tmp_path / name, 1.0) for name in "ab"]
+    for place, pieces in zip(places, ['{"de": [2, 7, 9]}', '{"de": [2, 8, 9]}'], strict=True):
+        (place / "pieces.json").write_text(pieces)
+    checkpoint.average(places, tmp_path / "mean")
+    assert json.loads((tmp_path / "mean" / "pieces.json").read_text()) == {"de": [2, 7, 8, 9]}
+
+
+def test_damaged_pieces_have_no_mean(tmp_path):
+    places = [saved(tmp_path / name, 1.0) for name in "ab"]
+    for place in places:
+        (place / "pieces.json").write_text("[2, 7]")
+    with pytest.raises(UserError, match=r"pieces.json is damaged"):
+        checkpoint.average(places, tmp_path / "mean")
     assert not (tmp_path / "mean").exists()
 
 

@@ -160,3 +160,9 @@ def test_languages_that_can_not_be(languages: tuple[str, ...], problem: str) -> 
         DataConfig(languages=languages)
     if problem.startswith("Flickr8k"):
         DataConfig(languages=languages, captions=("mine.csv",))
+
+
+@pytest.mark.parametrize("other", [{}, {"captions": ("mine.csv",), "languages": ("zh",)}])
+def test_machine_translations_are_of_flickr8k_s_chinese(other: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(UserError, match="machine_translated: it is of Flickr8k's Chinese"):
+        DataConfig(machine_translated=True, **other)  # type: ignore[arg-type]

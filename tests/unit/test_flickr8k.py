@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -145,3 +146,37 @@ def test_pictures_elsewhere(tmp_path: Path) -> None:
     file.write_bytes(b"no archive")
     with pytest.raises(UserError, match="is damaged"):
         elsewhere.read(tmp_path, "en")
+
+
+@pytest.fixture
+def beside(root: Path) -> Path:
+    """The same, in a folder that holds Flickr8k-CN too, or will."""
+    return Path(shutil.copytree(root, root / "data" / "flickr8k"))
+
+
+def test_chinese_to_learn_from_may_be_the_machines_of_the_english(beside: Path) -> None:
+    """Native captions tell the pictures of a split, and stay what test is compared with."""
+    root = beside
+    lines = ["b_1\ttrain\t0\t狗", "d_4\tval\t0\t两只狗", "e_5\ttest\t0\t猫"]
+    (root / "captions.zh.tsv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    place = root.with_name("flickr8kcn")
+    place.mkdir()
+    for kind, lines in {
+        "zhb": ["b_1.jpg#zhb#0 一只狗。", "b_1.jpg#zhb#1 一只 狗", "e_5.jpg#zhb#0 一只猫"],
+        "zhg": ["b_1.jpg#zhg#0 狗儿", "d_4.jpg#zhg#0 两条狗"],
+    }.items():
+        text = "\n".join(lines).encode()
+        (place / f"flickr8k{kind}.caption.txt.gz").write_bytes(gzip.compress(text))
+    of = read(root, ["zh", "en"], ["train", "val"], machine_translated=True).captions
+    assert of["train", "zh"] == {"b_1": ["一只狗。", "一只 狗", "狗儿"]}
+    assert of["val", "zh"] == {"d_4": ["两条狗"]}
+    assert of["train", "en"] == {"b_1": ["A dog ."]}
+    (root / "images-test.tar").write_bytes((root / "images-val.tar").read_bytes())
+    test = read(root, ["zh"], ["test"], machine_translated=True)
+    assert test.captions == {("test", "zh"): {"e_5": ["猫"]}}
+
+
+def test_machine_translations_that_are_missing_are_named(beside: Path) -> None:
+    (beside / "captions.zh.tsv.gz").write_bytes(gzip.compress("b_1\ttrain\t0\t狗".encode()))
+    with pytest.raises(UserError, match=r"flickr8kzhb\.caption\.txt\.gz is missing"):
+        read(beside, ["zh"], ["train"], machine_translated=True)
