@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import sys
 import warnings
 from itertools import islice
@@ -82,6 +84,9 @@ def translate(
     translator.tokenizer.begin(language)  # an unknown language is told before anything is read
     if text is None:
         sys.exit(0 if _serve_lines(translator, language, beam, nbest, as_json) else 1)
+    if os.path.isfile(text):
+        lines = f"attention-core translate --to {language} < {shlex.quote(text)}"
+        click.echo(f"warning: that is the name of a file; to translate it: {lines}", err=True)
     (found,) = translator.translate([text], to=language, beam=beam, nbest=nbest)
     _print(found, language, nbest, as_json)
     _warn(found)

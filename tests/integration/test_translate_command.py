@@ -182,6 +182,16 @@ def test_a_dash_is_standard_input(translate):
     assert read.stdout.count("\n") == 2
 
 
+def test_the_name_of_a_file_is_a_text_with_a_warning(translate, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my notes.txt").write_text(HELLO)
+    result = translate("my notes.txt")
+    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
+    (warning,) = result.stderr.splitlines()
+    assert warning.endswith("to translate it: attention-core translate --to de < 'my notes.txt'")
+    assert translate("your notes.txt").stderr == ""
+
+
 def test_empty_standard_input(translate):
     assert "standard input is empty" in refused(translate(input=""))
 
