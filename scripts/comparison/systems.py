@@ -31,13 +31,6 @@ BASE = (
     "training.average=0",
     "training.precision=no",
 )
-CONSISTENT = (
-    "model.dropout=0.4",
-    "training.consistency=5",
-    "training.epochs=12",
-    "training.learning_rate=0.0007",
-    "training.warmup=200",
-)
 SYSTEMS = {
     "base": System("luong, LSTM 256, into German alone", BASE),
     "base-fr": System("base into French alone", (*BASE, 'data.languages=["fr"]')),
@@ -99,12 +92,6 @@ SYSTEMS = {
     ),
     "final-longer": System(
         "the recipe, dropout 0.4 and 40 epochs", ("model.dropout=0.4", "training.epochs=40")
-    ),
-    "final-consistent": System(
-        "the recipe, gone on with R-Drop, α 5, for 12 epochs", CONSISTENT, after="final"
-    ),
-    "final-longer-consistent": System(
-        "`final-longer`, gone on with R-Drop, α 5, for 12 epochs", CONSISTENT, after="final-longer"
     ),
     "final-back": System(
         "the recipe, out of German, 12 epochs", ("data.into_english=true", "training.epochs=12")
