@@ -26,7 +26,10 @@ MULTI30K = {
 }
 TATOEBA = {"zh": "cmn", "fr": "fra", "de": "deu"}
 
-PHRASES = Path(__file__).parent / "recipes" / "phrases.tsv"  # a column a language, English first
+PHRASES = {"train": "phrases.tsv", "val": "phrases-val.tsv", "test": "phrases-test.tsv"}
+PHRASES_HELD_OUT = ("cs",)  # the languages of "val" and "test"
+
+_RECIPES = Path(__file__).parent / "recipes"
 
 _MULTI30K = "https://github.com/multi30k/dataset (data/task1/raw)"
 _TATOEBA = "https://www.manythings.org/anki"
@@ -111,20 +114,22 @@ def tatoeba(
     return [pair for pair in chosen if key(pair.source) not in learned]
 
 
-def phrases(language: str, *, into_english: bool = False) -> list[Pair]:
+def phrases(language: str, split: str = "train", *, into_english: bool = False) -> list[Pair]:
     """What people say first and corpora hardly have ("Yes.", "My name is Anna."), English into
-    `language`, or the other way: a phrase book that comes along, to learn from alone. Czech, which
-    has no everyday text beside it, has more of it than the others.
+    `language`, or the other way: a phrase book that comes along. Czech, which has no everyday text
+    beside it, has more lines than the others, and some, drawn at random, in "val" and "test".
 
-    It has nothing that Tatoeba's rule puts into "val" or "test".
+    "train" has nothing of these, nor of what Tatoeba's rule puts there.
 
     Raises:
-        UserError: a language that it is not in.
+        UserError: an unknown split, or a language that it is not in.
 
     >>> phrases("cs")[0]
     Pair(source='Yes.', target='Ano.', language='cs')
     """
-    head, *rows = (line.split("\t") for line in PHRASES.read_text("utf-8").splitlines())
+    _check("split of the phrase book", split, PHRASES)
+    lines = (_RECIPES / PHRASES[split]).read_text("utf-8").splitlines()
+    head, *rows = (line.split("\t") for line in lines)  # a column a language, English first
     _check("language", language, head[1:])
     place = head.index(language)
     if into_english:

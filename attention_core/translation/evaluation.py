@@ -123,6 +123,10 @@ def test_sets(
             found[f"tatoeba {split} {pair}"] = corpora.tatoeba(
                 data, split, language, into_english=into_english
             )
+        if language in corpora.PHRASES_HELD_OUT:
+            found[f"phrases {split} {pair}"] = corpora.phrases(
+                language, split, into_english=into_english
+            )
     return found
 
 

@@ -121,8 +121,12 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
         found = captions + everyday
         if not found:
             raise UserError("data: nothing to learn from for these languages: set data.tatoeba")
-        if data.phrases and split == "train":
-            found += [_phrases(language, data) for language in data.languages]
+        if data.phrases:
+            found += [
+                _phrases(language, data, split)
+                for language in data.languages
+                if split == "train" or language in corpora.PHRASES_HELD_OUT
+            ]
     if data.synthetic and split == "train":
         found += [_synthetic(data.synthetic, language) for language in data.targets]
     for corpus in found:
@@ -131,8 +135,9 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
     return found
 
 
-def _phrases(language: str, data: DataConfig) -> Corpus:
-    pairs = corpora.phrases(language, into_english=data.into_english) * data.phrases
+def _phrases(language: str, data: DataConfig, split: str) -> Corpus:
+    times = data.phrases if split == "train" else 1
+    pairs = corpora.phrases(language, split, into_english=data.into_english) * times
     return Corpus(f"phrases_{language}", pairs, len(pairs), 0)
 
 

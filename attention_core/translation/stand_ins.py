@@ -136,8 +136,8 @@ def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:
 
 @functools.cache
 def _learned() -> frozenset[str]:
-    """The names in the phrase book, which have translations."""
-    return frozenset(_NAME.findall(" ".join(pair.source for pair in phrases("cs"))))
+    """The names in the phrase book that have translations into every language, as into German."""
+    return frozenset(_NAME.findall(" ".join(pair.source for pair in phrases("de"))))
 
 
 def _without_edges(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> tuple[int, int]:

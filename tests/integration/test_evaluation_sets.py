@@ -20,6 +20,17 @@ def test_sets_are_named_by_corpus_part_and_direction(data):
     assert list(back) == ["tatoeba val zh-en", "multi30k val de-en", "tatoeba val de-en"]
 
 
+def test_czech_which_tatoeba_lacks_is_tested_by_the_phrase_book(tmp_path):
+    (tmp_path / "multi30k").mkdir()
+    for name in ("val", "test_2016_flickr"):
+        for language, text in (("en", "A dog."), ("cs", "Pes.")):
+            (tmp_path / "multi30k" / f"{name}.{language}").write_text(text)
+    val = sets_of(tmp_path, "val", ["cs"])
+    assert list(val) == ["multi30k val en-cs", "phrases val en-cs"]
+    tests = sets_of(tmp_path, "test", ["cs"], into_english=True)
+    assert list(tests) == ["multi30k test_2016_flickr cs-en", "phrases test cs-en"]
+
+
 def test_into_english_the_same_sentences_are_turned_round(data):
     there = sets_of(data, "val", ["de"])["multi30k val en-de"]
     back = sets_of(data, "val", ["de"], into_english=True)["multi30k val de-en"]

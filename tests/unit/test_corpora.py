@@ -432,7 +432,8 @@ def test_the_phrase_book_goes_both_ways() -> None:
 
 
 def test_the_phrase_book_has_each_phrase_once_and_nothing_held_out() -> None:
-    head, *rows = (line.split("\t") for line in corpora.PHRASES.read_text("utf-8").splitlines())
+    book = corpora._RECIPES / corpora.PHRASES["train"]
+    head, *rows = (line.split("\t") for line in book.read_text("utf-8").splitlines())
     assert head == ["en", "zh", "fr", "de", "cs"]
     whole = [row for row in rows if all(row)]
     alone = [row for row in rows if row[0] and row[-1] and not any(row[1:-1])]
@@ -441,3 +442,23 @@ def test_the_phrase_book_has_each_phrase_once_and_nothing_held_out() -> None:
     assert len({row[0] for row in rows}) == len(rows)
     assert [len(corpora.phrases(name)) for name in ("de", "cs")] == [len(whole), len(rows)]
     assert {corpora._split_of(row[0]) for row in rows} == {"train"}
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_what_the_phrase_book_tests_is_not_in_it_either_way(split: str) -> None:
+    others = [corpora.phrases("cs", other) for other in corpora.PHRASES if other != split]
+    tested = corpora.phrases("cs", split)
+    assert len({pair.source for pair in tested}) == len(tested) > 100
+    for side in (0, 1):
+        found = {corpora.key(pair[side]) for pair in tested}
+        assert not found & {corpora.key(pair[side]) for other in others for pair in other}
+    assert corpora.phrases("cs", split, into_english=True) == [
+        Pair(pair.target, pair.source, "en") for pair in tested
+    ]
+    with pytest.raises(UserError, match=r"Unknown language: 'de'\. Known: cs\."):
+        corpora.phrases("de", split)
+
+
+def test_the_phrase_book_has_three_splits() -> None:
+    with pytest.raises(UserError, match=r"Unknown split of the phrase book: 'dev'"):
+        corpora.phrases("cs", "dev")
