@@ -436,8 +436,8 @@ def test_the_phrase_book_has_each_phrase_once_and_nothing_held_out() -> None:
     head, *rows = (line.split("\t") for line in book.read_text("utf-8").splitlines())
     assert head == ["en", "zh", "fr", "de", "cs"]
     whole = [row for row in rows if all(row)]
-    alone = [row for row in rows if row[0] and row[-1] and not any(row[1:-1])]
-    assert len(whole) + len(alone) == len(rows) and min(len(whole), len(alone)) > 300
+    czech = [row for row in rows if row[0] and row[-1] and not any(row[2:-1])]  # Chinese, or not
+    assert len(whole) + len(czech) == len(rows) and min(len(whole), len(czech)) > 300
     assert {len(row) for row in rows} == {len(head)}
     assert len({row[0] for row in rows}) == len(rows)
     assert [len(corpora.phrases(name)) for name in ("de", "cs")] == [len(whole), len(rows)]
