@@ -4,6 +4,10 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from attention_core.errors import UserError
 from attention_core.translation.predictor import Translator
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -42,10 +46,13 @@ def test_every_set_has_its_figures_and_every_signature_is_told_once():
     ]
 
 
-def test_the_page_is_of_the_models_that_ship(tmp_path, monkeypatch):
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """Of evaluations that were not made."""
+
     class Shipping:
         def __init__(self, name):
-            self.title, self.shipped = name.title(), results.load_task(name).shipped
+            self.shipped = results.load_task(name).shipped
 
         def evaluate(self, checkpoint, split, data, beam):
             assert checkpoint in (self.shipped, results.TRANSLATE.into_english)
@@ -56,12 +63,36 @@ def test_the_page_is_of_the_models_that_ship(tmp_path, monkeypatch):
     monkeypatch.setattr(results, "load_task", tasks.__getitem__)
     monkeypatch.setattr(results, "PAGE", tmp_path / "results.md")
     monkeypatch.setattr(results, "write_twenty", lambda checkpoint: None)
-    results.main()
-    page = (tmp_path / "results.md").read_text("utf-8")
-    assert page.startswith("# Results\n") and "[the benchmark](multi30k.md)" in page
-    for title in ("Caption", "Translate"):
-        section = page.partition(f"## {title}\n\nPreset `")[2]
+    return results.PAGE
+
+
+def test_the_page_is_of_the_models_that_ship(page):
+    assert CliRunner().invoke(results.main).exit_code == 0
+    text = page.read_text("utf-8")
+    assert text.startswith("# Results\n") and "[the benchmark](multi30k.md)" in text
+    for title in ("Caption", "Translate", "Translate into English"):
+        section = text.partition(f"## {title}\n\nPreset `")[2]
         assert "beam 5" in section and results.table(REPORT) in section
+
+
+def test_what_is_not_scored_again_stays_on_the_page(page):
+    assert CliRunner().invoke(results.main).exit_code == 0
+    whole = page.read_text("utf-8")
+    page.write_text(whole.replace("26.9", "25.9"), "utf-8")
+    assert CliRunner().invoke(results.main, ["--task", "translate"]).exit_code == 0
+    text = page.read_text("utf-8")
+    assert [text.count(figure) for figure in ("25.9", "26.9")] == [1, 2]
+    assert text == whole.replace("26.9", "25.9", 1)
+
+
+def test_missing_data_is_one_line(page, monkeypatch):
+    def missing(title, name, checkpoint):
+        raise UserError("data/multi30k is missing")
+
+    monkeypatch.setattr(results, "section", missing)
+    result = CliRunner().invoke(results.main)
+    assert (result.exit_code, result.stderr) == (1, "Error: data/multi30k is missing\n")
+    assert not page.exists()
 
 
 def test_the_card_ends_with_the_twenty_sentences(trained, tmp_path, monkeypatch):
