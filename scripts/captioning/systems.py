@@ -77,7 +77,12 @@ SYSTEMS = {
     ),
     "chinese-translated": System(
         "Chinese alone, learned from two machines' translations of the English captions",
-        ('data.languages=["zh"]', "data.machine_translated=true", "training.epochs=6"),
+        (
+            'data.languages=["zh"]',
+            "data.machine_translated=true",
+            "data.vocabulary=4500",
+            "training.epochs=6",
+        ),
     ),
     "languages-reward": System(
         "one model of three languages, then CIDEr as the reward",
