@@ -49,7 +49,8 @@ trains, captions and scores; all figures are in [captions.csv](captions.csv).
 - There is no SPICE: its CoreNLP models come with no package, and aren't fetched unasked.
 - Chinese is scored by character and by the words of jieba 0.42; on the captions that Chinese
   speakers wrote of these pictures, and on the English captions that people translated (Li et al.
-  2016). The published figures use another segmenter.
+  2016). The published figures use another segmenter. `chinese-translated` learned from two
+  machines' translations of the English captions, the other systems from native ones.
 - *translated* is the English caption of the same model, by the translator that ships.
 - Cross-entropy and CIDEr as the reward are rows apart, and richness tells what a higher CIDEr may
   have cost: words of a caption; percent of captions that repeat a word at once or a pair of words;
