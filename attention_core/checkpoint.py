@@ -26,6 +26,7 @@ FORMAT = 1
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
+OF_LANGUAGES = "pieces.json"  # what each is written with: in a mean of several, in any of them
 OF_THE_WEIGHTS = {"confidence.json"}  # measured of them: their mean with others is without
 
 
@@ -203,8 +204,6 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
     ...     read(f"{place}/mean").weights()
     {'w': tensor(2.)}
     """
-    from attention_core.pieces import PIECES, united
-
     if len(directories) < 2:
         raise UserError("One checkpoint has no mean: give at least two.")
     first, *others = map(read, directories)
@@ -219,7 +218,7 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
         weights = other.weights()
         if problems := _differences(weights, mean):
             raise UserError(f"{other.path} is another model than {first.path}; {problems}.")
-        for name in files - {PIECES}:
+        for name in files - {OF_LANGUAGES}:
             if other.file(name) != first.file(name):
                 raise UserError(f"{other.path} has another {name} than {first.path}.")
         for name, tensor in weights.items():
@@ -228,8 +227,8 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
         if tensor.is_floating_point():
             mean[name] = tensor / len(directories)
     contents = {name: first.file(name) for name in files} | {CARD: _card_of_mean(first, others)}
-    if PIECES in files:
-        contents[PIECES] = united([first, *others])
+    if OF_LANGUAGES in files:
+        contents[OF_LANGUAGES] = _united([first, *others])
     save(out, task=first.task, config=first.config, weights=mean, files=contents)
 
 
@@ -271,6 +270,17 @@ def _card_of_mean(first: Checkpoint, others: list[Checkpoint]) -> bytes:
     if (first.path / CARD).is_file():
         card += b"\nThe card of the first, whose metrics are its own:\n\n" + first.file(CARD)
     return card
+
+
+def _united(checkpoints: list[Checkpoint]) -> bytes:
+    found: dict[str, set[int]] = {}
+    for each in checkpoints:
+        try:
+            for language, ids in json.loads(each.file(OF_LANGUAGES)).items():
+                found.setdefault(language, set()).update(ids)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise _damaged(each.path / OF_LANGUAGES, error) from None
+    return json.dumps({language: sorted(ids) for language, ids in found.items()}).encode()
 
 
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Iterable, Sequence
 
-from attention_core.checkpoint import Checkpoint
+from attention_core.checkpoint import OF_LANGUAGES, Checkpoint
 from attention_core.errors import UserError
 from attention_core.tokenizer import Tokenizer
 
-PIECES = "pieces.json"  # its file in a checkpoint: language -> ids
+PIECES = OF_LANGUAGES  # its file in a checkpoint: language -> ids
 
 
 def pieces_of(targets: Iterable[Sequence[int]], tokenizer: Tokenizer) -> dict[str, list[int]]:
@@ -35,34 +35,12 @@ def read_pieces(checkpoint: Checkpoint, tokenizer: Tokenizer) -> dict[str, list[
     >>> sorted(read_pieces(read(TASK.shipped), tokenizer))
     ['cs', 'de', 'fr', 'zh']
     """
-    found = _parsed(checkpoint)
+    data = checkpoint.file(PIECES)
+    try:
+        found = {str(language): [int(i) for i in ids] for language, ids in json.loads(data).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{checkpoint.path / PIECES} is damaged ({error})") from None
     ids = [i for language in tokenizer.languages for i in found.get(language, [-1])]
     if not ids or min(ids) < 0 or max(ids) >= tokenizer.size:
         raise UserError(f"{checkpoint.path / PIECES} is not of this checkpoint's tokenizer")
     return found
-
-
-def united(checkpoints: Sequence[Checkpoint]) -> bytes:
-    """The file of a mean of checkpoints: each language with what any of them writes it with.
-
-    Raises UserError where one is damaged.
-
-    >>> from attention_core.checkpoint import read
-    >>> from attention_core.translation import TASK
-    >>> shipped = read(TASK.shipped)
-    >>> json.loads(united([shipped, shipped])) == json.loads(shipped.file(PIECES))
-    True
-    """
-    found: dict[str, set[int]] = {}
-    for checkpoint in checkpoints:
-        for language, ids in _parsed(checkpoint).items():
-            found.setdefault(language, set()).update(ids)
-    return json.dumps({language: sorted(ids) for language, ids in found.items()}).encode()
-
-
-def _parsed(checkpoint: Checkpoint) -> dict[str, list[int]]:
-    data = checkpoint.file(PIECES)
-    try:
-        return {str(language): [int(i) for i in ids] for language, ids in json.loads(data).items()}
-    except (ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{checkpoint.path / PIECES} is damaged ({error})") from None
