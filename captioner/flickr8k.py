@@ -63,7 +63,9 @@ def read(
         translations = machine_translations(Path(root).with_name("flickr8kcn"))
         for split in {"train", "val"}.intersection(splits):
             native = found.get((split, "zh"), {})
-            found[split, "zh"] = {image: translations.get(image, []) for image in native}
+            found[split, "zh"] = {
+                image: translations[image] for image in native if image in translations
+            }
     return Corpus("flickr8k", pictures(root, splits), found)
 
 

@@ -36,7 +36,8 @@ Written by `scripts/results`, which runs `attention-core evaluate caption` and
 - **Captions**: COCO caption metrics by pycocoevalcap (PTB tokenizer), in points of 100.
 - **Translations**: cased, detokenized sacreBLEU with its 95 % bootstrap interval, and chrF2; a
   Tatoeba sentence counts once, with all of its translations as references. Tatoeba is split by
-  English sentence; it has no Czech, so the phrase book has lines that nothing learned from. On
+  English sentence. It has no Czech, so the phrase book has lines that nothing learned from: they
+  are by the same hand as what was learned, and like it, so other Czech comes out worse. On
   Multi30k also the literature's BLEU, of lower-cased, normalised, Moses-tokenized text, for which
   [the benchmark](multi30k.md) has models of their own.
 

@@ -117,7 +117,7 @@ def tatoeba(
 def phrases(language: str, split: str = "train", *, into_english: bool = False) -> list[Pair]:
     """What people say first and corpora hardly have ("Yes.", "My name is Anna."), English into
     `language`, or the other way: a phrase book that comes along. Czech, which has no everyday text
-    beside it, has most lines, and some more, drawn at random, in "val" and "test".
+    beside it, has most lines, and some more, held out, in "val" and "test".
 
     "train" has nothing of these, nor of what Tatoeba's rule puts there.
 

@@ -157,7 +157,7 @@ def beside(root: Path) -> Path:
 def test_chinese_to_learn_from_may_be_the_machines_of_the_english(beside: Path) -> None:
     """Native captions tell the pictures of a split, and stay what test is compared with."""
     root = beside
-    lines = ["b_1\ttrain\t0\t狗", "d_4\tval\t0\t两只狗", "e_5\ttest\t0\t猫"]
+    lines = ["b_1\ttrain\t0\t狗", "d_4\tval\t0\t两只狗", "e_5\ttest\t0\t猫", "a_2\ttrain\t0\t鸟"]
     (root / "captions.zh.tsv.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     place = root.with_name("flickr8kcn")
     place.mkdir()
@@ -168,7 +168,7 @@ def test_chinese_to_learn_from_may_be_the_machines_of_the_english(beside: Path) 
         text = "\n".join(lines).encode()
         (place / f"flickr8k{kind}.caption.txt.gz").write_bytes(gzip.compress(text))
     of = read(root, ["zh", "en"], ["train", "val"], machine_translated=True).captions
-    assert of["train", "zh"] == {"b_1": ["一只狗。", "一只 狗", "狗儿"]}
+    assert of["train", "zh"] == {"b_1": ["一只狗。", "一只 狗", "狗儿"]}  # of a_2 there are none
     assert of["val", "zh"] == {"d_4": ["两条狗"]}
     assert of["train", "en"] == {"b_1": ["A dog ."]}
     (root / "images-test.tar").write_bytes((root / "images-val.tar").read_bytes())
