@@ -408,7 +408,8 @@ PRESETS: dict[str, Preset] = {
 def build_decoder(preset: str, sizes: DecoderSizes) -> RecurrentDecoder:
     """The decoder of a preset, with its own embedding (normal, variance 1/E).
 
-    Raises UserError for an unknown name of a preset, cell or scorer, or sizes that don't fit.
+    Raises UserError for an unknown name of a preset, cell or scorer, sizes that don't fit, or a
+    scorer where nothing is attended to.
 
     >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=5, summary=5, attention=3)
     >>> build_decoder("show_attend_tell", sizes).fused  # its attention comes before the RNN
@@ -416,7 +417,12 @@ def build_decoder(preset: str, sizes: DecoderSizes) -> RecurrentDecoder:
     """
     embedding = nn.Embedding(sizes.vocabulary, sizes.embedding)
     nn.init.normal_(embedding.weight, std=sizes.embedding**-0.5)
-    return preset_named(preset)(sizes, embedding)
+    decoder = preset_named(preset)(sizes, embedding)
+    if sizes.scorer is not None and decoder.attention is None:
+        raise UserError(
+            f"scorer: {preset} attends to nothing that {sizes.scorer!r} could score: leave it out"
+        )
+    return decoder
 
 
 def preset_named(name: str) -> Preset:

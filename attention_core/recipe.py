@@ -68,6 +68,29 @@ def read_task(path: str | PathLike[str]) -> str:
     return task
 
 
+def check_bounds(config: Any) -> None:
+    """Checks a dataclass's values against the bounds of its fields, for a `__post_init__`: so they
+    hold for who makes one in Python too.
+
+    Raises:
+        UserError: a value is out of its bounds; the first is told.
+
+    >>> size = dataclasses.field(metadata={"min": 1})
+    >>> Model = dataclasses.make_dataclass("Model", [("size", int, size)])
+    >>> check_bounds(Model(size=0))
+    Traceback (most recent call last):
+    attention_core.errors.UserError: size must be at least 1, got 0
+    """
+    problems: list[str] = []
+    for field in _fields(config):
+        value = getattr(config, field.name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, int | float):
+                _bounded(item, field.name, field.metadata, problems)
+    if problems:
+        raise UserError(problems[0])
+
+
 def as_dict(recipe: Any) -> dict[str, Any]:
     """The recipe as plain JSON-able values; `from_dict` turns it back.
 
@@ -198,11 +221,16 @@ def _value(kind: Any, value: Any, key: str, bounds: Mapping[str, Any], problems:
     elif "choices" in bounds and value not in bounds["choices"]:
         choices = [str(choice) for choice in bounds["choices"]]
         problems.append(f"{key} can't be {value!r}.{nearest(str(value), choices)}")
-    elif "min" in bounds and value < bounds["min"]:
-        problems.append(f"{key} must be at least {bounds['min']}, got {value}")
-    elif "max" in bounds and value > bounds["max"]:
-        problems.append(f"{key} must be at most {bounds['max']}, got {value}")
+    else:
+        _bounded(value, key, bounds, problems)
     return value
+
+
+def _bounded(value: Any, key: str, bounds: Mapping[str, Any], problems: list[str]) -> None:
+    if "min" in bounds and not value >= bounds["min"]:
+        problems.append(f"{key} must be at least {bounds['min']}, got {value}")
+    elif "max" in bounds and not value <= bounds["max"]:
+        problems.append(f"{key} must be at most {bounds['max']}, got {value}")
 
 
 def _fields(kind: Any) -> Iterable["dataclasses.Field[Any]"]:

@@ -11,9 +11,10 @@ import codecs
 import io
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 
@@ -27,6 +28,7 @@ _IDLE_JOINER = re.compile(
     r"(?<![\u0590-\u1fff\u2190-\U0010ffff])[\u200c\u200d]+|[\u200c\u200d]+(?!\S)"
 )
 _SPACE = "▁"
+_BOUNDARY = "\x1f"  # of words, in text to learn from; clean text has none
 _LANGUAGE = re.compile(r"<2(.+)>")
 _CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]")
 _SENTENCES_TO_LEARN_FROM = 400_000
@@ -82,41 +84,34 @@ class Tokenizer:
         vocabulary: int,
         languages: Sequence[str],
         character_coverage: float = 0.9995,
+        words: Callable[[str], Iterable[str]] | None = None,
     ) -> Tokenizer:
-        """Learn `vocabulary` pieces, special ones included, from `sentences`.
+        """Learn `vocabulary` pieces, special ones included, from `sentences`; fewer where the text
+        has no more.
 
         The same sentences in the same order give the same tokenizer. Of more than 400,000, a
         fixed random sample is used. Characters outside `character_coverage` are spelled in bytes.
+        `words` cuts a sentence into parts that no piece spans, as Chinese has no spaces to do it;
+        their concatenation is the sentence.
 
         Raises:
-            UserError: no text, or a vocabulary too large or too small for it.
+            UserError: no text, or a vocabulary too small for it.
         """
-        model = io.BytesIO()
-        sentencepiece.set_random_generator_seed(0)
+        cleaned = [text for text in map(clean, sentences) if text]
+        if words is not None:
+            cleaned = [_BOUNDARY.join(words(text)) for text in cleaned]
+        least = EOS + 1 + len(languages)
+        options = {
+            "character_coverage": character_coverage,
+            "control_symbols": [f"<2{language}>" for language in languages],
+        }
         try:
-            sentencepiece.SentencePieceTrainer.train(
-                sentence_iterator=filter(None, map(clean, sentences)),
-                model_writer=model,
-                model_type="bpe",
-                vocab_size=max(vocabulary, EOS + 1 + len(languages)),
-                character_coverage=character_coverage,
-                byte_fallback=True,
-                split_digits=True,
-                normalization_rule_name="identity",
-                control_symbols=[f"<2{language}>" for language in languages],
-                pad_id=PAD,
-                unk_id=UNK,
-                eos_id=EOS,
-                bos_id=-1,
-                input_sentence_size=_SENTENCES_TO_LEARN_FROM,
-                shuffle_input_sentence=True,
-                train_extremely_large_corpus=False,
-                num_threads=2,
-                minloglevel=2,
-            )
+            learnt = _learnt(cleaned, max(vocabulary, least), **options)
         except RuntimeError as error:
-            raise _training_error(str(error), vocabulary) from error
-        return cls.from_bytes(model.getvalue())
+            if not (most := re.search(r"value <= (\d+)", str(error))):
+                raise _training_error(str(error), vocabulary) from error
+            learnt = _learnt(cleaned, int(most[1]), **options)
+        return cls.from_bytes(learnt)
 
     @classmethod
     def load(cls, path: str | Path) -> Tokenizer:
@@ -260,14 +255,36 @@ class Tokenizer:
         return bool(processor.is_control(index) or processor.is_unknown(index))
 
 
+def _learnt(sentences: list[str], vocabulary: int, **options: Any) -> bytes:
+    """A SentencePiece model; RuntimeError tells why there is none."""
+    model = io.BytesIO()
+    sentencepiece.set_random_generator_seed(0)
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=vocabulary,
+        byte_fallback=True,
+        split_digits=True,
+        normalization_rule_name="identity",
+        pretokenization_delimiter=_BOUNDARY,
+        pad_id=PAD,
+        unk_id=UNK,
+        eos_id=EOS,
+        bos_id=-1,
+        input_sentence_size=_SENTENCES_TO_LEARN_FROM,
+        shuffle_input_sentence=True,
+        num_threads=2,
+        minloglevel=2,
+        **options,
+    )
+    return model.getvalue()
+
+
 def _training_error(message: str, vocabulary: int) -> UserError:
     """SentencePiece's own message, said so that one can act on it."""
     if "sentences_.empty()" in message:
         return UserError("There is no text to train a tokenizer on.")
-    if match := re.search(r"value <= (\d+)", message):
-        return UserError(
-            f"A vocabulary of {vocabulary} is too large for this text: use at most {match[1]}."
-        )
     if match := re.search(r"required_chars\. \d+ vs (\d+)", message):
         return UserError(
             f"A vocabulary of {vocabulary} is too small for this text: use at least {match[1]}, "

@@ -24,7 +24,9 @@ from attention_core.training import (
     SelfCritical,
     SelfCriticalConfig,
     TeacherForcing,
+    begun,
     bucketed,
+    fingerprint,
     pad,
 )
 from captioner.augment import augmented
@@ -34,8 +36,8 @@ from captioner.confidence import CONFIDENCE, counted, fit
 from captioner.corpus import normalise
 from captioner.data import DataConfig, read
 from captioner.efficientnet_lite import EfficientNetLite
-from captioner.features import build
-from captioner.metrics import quick_metrics
+from captioner.features import build, cache_key
+from captioner.metrics import cut, quick_metrics
 from captioner.model import EncoderConfig, ModelConfig, build_model
 from captioner.predictor import BATCH, Captioner
 from captioner.reward import CiderReward
@@ -141,6 +143,11 @@ class CaptionLearner(Learner):
             _round(backbone)
             pictures = self.corpus.pictures.values()
             self.features = build(Path(recipe.data.cache), backbone, encoder.size, pictures)
+        held_out = [self.corpus.of("val", language) for language in recipe.data.languages]
+        self.identity = {
+            "encoder": cache_key(backbone, encoder.size),
+            "text to learn from": fingerprint(self._texts, held_out, self._without_pictures),
+        }
         self._rows = {
             language: {
                 image: [self._ids(text, language) for text in texts]
@@ -328,7 +335,7 @@ class CaptionLearner(Learner):
     def _tokenizer(self) -> Tokenizer:
         begin = self.recipe.beginning
         path = Path(begin or self.recipe.out) / "tokenizer.model"
-        if path.exists() or begin:
+        if begin or begun(self.recipe.out):
             return Tokenizer.load(path)
         text = [
             line
@@ -342,6 +349,7 @@ class CaptionLearner(Learner):
             vocabulary=self.recipe.data.vocabulary,
             languages=self.recipe.data.languages,
             character_coverage=0.9999,  # rare Chinese characters as themselves, not as bytes
+            words=cut,  # so that it can be seen where the model looked for each
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(tokenizer.to_bytes())

@@ -173,12 +173,27 @@ def segmented(text: str) -> str:
     >>> segmented("一个女人躺在海水里。")
     '一个 女人 躺 在 海水 里'
     """
+    return " ".join(" ".join(cut(_PUNCTUATION.sub(" ", text))).split())
+
+
+def cut(text: str) -> list[str]:
+    """A text that has Chinese characters in its words by jieba, and any other as it is; joined
+    again, they are the text.
+
+    Raises:
+        UserError: jieba isn't installed.
+
+    >>> cut("一只狗在奔跑。"), cut("a dog")
+    (['一只', '狗', '在', '奔跑', '。'], ['a dog'])
+    """
+    if not _CHARACTER.search(text):
+        return [text]
     try:
         import jieba
     except ModuleNotFoundError:
         raise UserError("Chinese words need jieba: pip install jieba") from None
     jieba.setLogLevel(logging.ERROR)
-    return " ".join(" ".join(jieba.cut(_PUNCTUATION.sub(" ", text))).split())
+    return list(jieba.cut(text))
 
 
 _PUNCTUATION = re.compile("[\u3000-\u303f\uff00-\uff0f\uff1a-\uff20]")

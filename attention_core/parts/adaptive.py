@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from attention_core.errors import UserError
+from attention_core.parts.checks import check
 
 
 class AdaptiveSoftmax(nn.Module):
@@ -45,7 +46,11 @@ class AdaptiveSoftmax(nn.Module):
         self.register_buffer("rank", torch.arange(words))
 
     def rank_by(self, frequencies: Tensor) -> None:
-        """Rank the words by how often they occur, (W,): before training, not after."""
+        """Rank the words by how often they occur, (W,): before training, not after.
+
+        Raises ValueError where there is not one frequency for each word.
+        """
+        check("frequencies", frequencies, self.rank.numel())
         self.rank.copy_(frequencies.argsort(descending=True, stable=True).argsort())
 
     def forward(self, features: Tensor) -> Tensor:

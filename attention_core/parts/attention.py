@@ -83,7 +83,8 @@ class Attention(nn.Module):
         self, sentinel: Sentinel, query: Tensor, scores: Tensor, valid: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Weights (B, M, S) and β (B, M, 1), with one more candidate for each query."""
-        own = self.scorer(query.flatten(0, 1)[:, None], sentinel.key.flatten(0, 1)[:, None])
+        key = self.scorer.finish_keys(sentinel.key)
+        own = self.scorer(query.flatten(0, 1)[:, None], key.flatten(0, 1)[:, None])
         own = own.view(*query.shape[:2], 1)
         real = valid.expand_as(scores)
         weights = masked_softmax(

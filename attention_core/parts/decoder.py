@@ -163,8 +163,10 @@ class RecurrentDecoder(nn.Module):
         With ``words`` (n,) only theirs are scored: logits (R, n). For many steps, ``listed`` makes
         a layer of them once, which takes their place.
 
-        Raises ValueError for tokens that are not one index for each row of the state.
+        Raises ValueError for tokens that are not one index for each row of the state, or a state
+        without as many rows for each source.
         """
+        _check_rows(memory, state)
         device = state.hidden.device
         check("tokens", tokens, state.hidden.size(0), dtype=torch.long, device=device)
         masks = self._masks(state)
@@ -184,8 +186,10 @@ class RecurrentDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor | None]:
         """What ``forward`` scores the vocabulary with: tokens (R, T) -> (R, T, R'), weights.
 
-        Raises ValueError for tokens that are not a row of indices for each row of the state.
+        Raises ValueError for tokens that are not a row of indices for each row of the state, or a
+        state without as many rows for each source.
         """
+        _check_rows(memory, state)
         device = state.hidden.device
         check("tokens", tokens, state.hidden.size(0), None, dtype=torch.long, device=device)
         masks = self._masks(state)
@@ -322,6 +326,12 @@ class RecurrentDecoder(nn.Module):
 
     def _masks(self, state: DecoderState) -> "_Masks":
         return _Masks() if state.masks is None else _Masks(*state.masks.split(self._spots, 1))
+
+
+def _check_rows(memory: Memory, state: DecoderState) -> None:
+    sources, rows = memory.valid.size(0), state.hidden.size(0)
+    if rows % max(sources, 1):
+        raise ValueError(f"state: expected a multiple of {sources} rows, got {rows}")
 
 
 class _Masks(NamedTuple):

@@ -43,7 +43,7 @@ class WordDropout(nn.Module):
 
     Gal and Ghahramani 2016, §4.2. Departure: each occurrence of a word is drawn by itself.
 
-    Shapes: (..., E) -> (..., E).
+    Shapes: (..., E) -> (..., E). Raises ValueError where p is no probability.
 
     >>> import torch
     >>> words = WordDropout(0.5)(torch.ones(100, 8))
@@ -53,6 +53,8 @@ class WordDropout(nn.Module):
 
     def __init__(self, p: float) -> None:
         super().__init__()
+        if not 0 <= p <= 1:
+            raise ValueError(f"p: expected a probability, got {p}")
         self.p = p
 
     def forward(self, embedded: Tensor) -> Tensor:

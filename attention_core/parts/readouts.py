@@ -1,6 +1,6 @@
 """Readouts: the features that the vocabulary is scored with.
 
-``readout(hidden (..., H), context (..., V) or None, embedded (..., E)) -> features (..., R)``.
+``readout(hidden (..., H), context (..., V) or None, embedded (..., E)) -> features (..., R')``.
 """
 
 import torch

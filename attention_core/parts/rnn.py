@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from attention_core.errors import UserError, nearest
 from attention_core.parts.cells import NORMALISED
+from attention_core.parts.checks import check
 from attention_core.parts.dropout import Dropout, dropped, sequence_mask
 from attention_core.parts.types import RecurrentState
 
@@ -29,6 +30,9 @@ class RecurrentStack(nn.Module):
     goes between layers and the states before each step, the same at every step (Gal and Ghahramani
     2016, §4). ``normalised`` cells are layer-normalised (Ba et al. 2016). Those two step.
 
+    Raises UserError for an unknown cell or no layers; ``forward`` ValueError where inputs and state
+    don't fit each other or the stack.
+
     The forget gates of an LSTM begin with a bias of 1, or what it reads first is gone after a few
     words and it learns slowly to keep it (Gers et al. 2000; Jozefowicz et al. 2015, §2.2).
 
@@ -50,6 +54,8 @@ class RecurrentStack(nn.Module):
     ) -> None:
         super().__init__()
         check_cell(cell)
+        if layers < 1:
+            raise UserError(f"layers: expected at least 1, got {layers}")
         self.cell = cell
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -98,6 +104,10 @@ class RecurrentStack(nn.Module):
         self, inputs: Tensor, state: RecurrentState, masks: Tensor | None = None
     ) -> tuple[Tensor, RecurrentState]:
         """All steps: inputs (R, T, I) -> top-layer outputs (R, T, H) and the last state."""
+        check("inputs", inputs, None, None, self.input_size)
+        for name, part in zip(("hidden", "cell"), (state.hidden, state.cell), strict=True):
+            if part is not None:  # or torch's kernel reads past what isn't there
+                check(f"state.{name}", part, inputs.size(0), self.layers, self.hidden_size)
         if self.normalised or masks is not None:
             return self._stepped(inputs, state, masks)
         # As the kernels take them: weight_ih, weight_hh, bias_ih, bias_hh of each layer.

@@ -35,6 +35,12 @@ class Scorer(nn.Module):
         """Keys (B, S, K) of the values (B, S, V)."""
         return values
 
+    def finish_keys(self, projected: Tensor) -> Tensor:
+        """Keys (..., K) of what another matrix has projected, as a sentinel's: ``project_keys``
+        without its own.
+        """
+        return projected
+
 
 class Dot(Scorer):
     """e = qᵀh. Query and value sizes must agree. Luong et al. 2015, §3.1, "dot".
@@ -67,8 +73,10 @@ class ScaledDot(Scorer):
         self.scale = 1 / math.sqrt(key_size)
 
     def project_keys(self, values: Tensor) -> Tensor:
-        keys: Tensor = self.key(values)
-        return keys * self.scale
+        return self.finish_keys(self.key(values))
+
+    def finish_keys(self, projected: Tensor) -> Tensor:
+        return projected * self.scale
 
     def forward(self, query: Tensor, keys: Tensor) -> Tensor:
         projected: Tensor = self.query(query)
@@ -164,7 +172,10 @@ class Cosine(Scorer):
         self.log_strength = nn.Parameter(torch.zeros(()))
 
     def project_keys(self, values: Tensor) -> Tensor:
-        return F.normalize(values, dim=-1)
+        return self.finish_keys(values)
+
+    def finish_keys(self, projected: Tensor) -> Tensor:
+        return F.normalize(projected, dim=-1)
 
     def forward(self, query: Tensor, keys: Tensor) -> Tensor:
         return self.log_strength.exp() * F.normalize(query, dim=-1) @ keys.transpose(1, 2)

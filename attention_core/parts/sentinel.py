@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Sentinel(NamedTuple):
-    """One more candidate of each query: its value and its key.
+    """One more candidate of each query: its value and its key, before ``Scorer.finish_keys``.
 
     >>> Sentinel(torch.zeros(2, 6), torch.zeros(2, 5)).key.shape
     torch.Size([2, 5])

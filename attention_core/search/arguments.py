@@ -19,11 +19,7 @@ def check(
     """Raises ValueError for the first argument that no search can take."""
     valid = real_positions(memory)
     rows = "B" if valid is None else valid.size(0)
-    if (
-        begin.dim() != 1
-        or begin.dtype not in (torch.int32, torch.int64)
-        or rows not in ("B", begin.numel())
-    ):
+    if begin.dim() != 1 or begin.dtype != torch.int64 or rows not in ("B", begin.numel()):
         raise ValueError(
             f"begin: expected torch.int64 of shape ({rows},),"
             f" got {begin.dtype} of shape {tuple(begin.shape)}"

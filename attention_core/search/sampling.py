@@ -58,7 +58,8 @@ def sample(
         raise ValueError(f"temperature: expected above 0, got {temperature}")
 
     def draw(logits: Tensor) -> Tensor:
-        return drawn(truncated(logits / temperature, top_k, top_p).softmax(-1), generator)
+        below = logits - logits.amax(-1, keepdim=True)  # which no τ makes too large a number
+        return drawn(truncated(below / temperature, top_k, top_p).softmax(-1), generator)
 
     found = unroll(
         step,

@@ -10,6 +10,7 @@ from attention_core.training.config import (
 )
 from attention_core.training.loop import Learner, train
 from attention_core.training.losses import Objective, TeacherForcing
+from attention_core.training.run import begun, fingerprint
 from attention_core.training.sampled_softmax import SampledSoftmax
 from attention_core.training.self_critical import SelfCritical
 
@@ -25,7 +26,9 @@ __all__ = [
     "SelfCriticalConfig",
     "TeacherForcing",
     "TrainingConfig",
+    "begun",
     "bucketed",
+    "fingerprint",
     "pad",
     "train",
 ]

@@ -9,6 +9,7 @@ from torch import Tensor
 from attention_core.errors import UserError
 from attention_core.parts.decoder import RecurrentDecoder
 from attention_core.parts.types import DecoderState, Memory
+from attention_core.recipe import check_bounds
 from attention_core.search import (
     Constraint,
     Hypothesis,
@@ -38,7 +39,7 @@ class ScheduledSampling:
 
     but never below ``lowest``. Bengio et al. 2015, §2.4.
 
-    Raises UserError where k or c don't suit the decay.
+    Raises UserError where k or c don't suit the decay, or ``lowest`` is no probability.
 
     >>> ScheduledSampling(decay="linear", k=1.0, c=0.01, lowest=0.2).probability(30)
     0.7
@@ -50,6 +51,7 @@ class ScheduledSampling:
     lowest: float = field(default=0.0, metadata={"min": 0.0, "max": 1.0})
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         if self.decay == "linear" and not 0 < self.k <= 1:
             raise UserError(f"k: a linear decay begins at 0 < k ≤ 1, got {self.k}")
         if self.decay == "exponential" and not 0 < self.k < 1:
@@ -75,7 +77,7 @@ class ScheduledSampling:
 class TrainingConfig:
     """How to train: Adam, a schedule with warm-up, gradient clipping, early stopping.
 
-    Raises UserError for settings that exclude each other.
+    Raises UserError for settings out of bounds, and those that exclude each other.
 
     >>> TrainingConfig(epochs=3, schedule="plateau", patience=8).plateau
     2
@@ -104,6 +106,7 @@ class TrainingConfig:
     tensorboard: bool = False  # curves in the run's folder ``tensorboard``
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         if self.schedule == "plateau" and self.plateau >= self.patience:
             raise UserError(
                 f"plateau: {self.plateau} validations without a better score never come before"
@@ -129,12 +132,17 @@ class TrainingConfig:
 class SelfCriticalConfig:
     """How to go on from a trained model with the task's metric of sampled outputs as the reward.
 
+    Raises UserError for settings out of bounds.
+
     >>> SelfCriticalConfig(samples=3).cross_entropy
     0.0
     """
 
     samples: int = field(default=5, metadata={"min": 2})  # of each source
     cross_entropy: float = field(default=0.0, metadata={"min": 0.0})  # its weight beside the reward
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
 
     def check(self, training: TrainingConfig) -> None:
         """Raises UserError for settings of teacher forcing, which would do nothing."""
@@ -166,7 +174,7 @@ class SearchConfig:
     What else it may have is that of ``search.beam_search``: the β of a coverage penalty, when to
     stop, the shortest output, and how many tokens in a row may not come twice (0: any may).
 
-    Raises UserError where the shortest output is longer than the longest.
+    Raises UserError for settings out of bounds, and a shortest output longer than the longest.
 
     >>> SearchConfig(beam=10).max_length
     100
@@ -181,6 +189,7 @@ class SearchConfig:
     max_length: int = field(default=100, metadata={"min": 1})
 
     def __post_init__(self) -> None:
+        check_bounds(self)
         if self.minimum_length > self.max_length:
             raise UserError(
                 f"minimum_length: {self.minimum_length} is above max_length {self.max_length}"

@@ -24,7 +24,7 @@ class Display:
             TimeRemainingColumn(),
             console=self.console,
         )
-        self.bar = self.progress.add_task("", epoch=1, loss=math.nan, speed=math.nan)
+        self.bar = self.progress.add_task("", epoch=1, loss=math.nan, speed=math.nan, visible=False)
 
     def __enter__(self) -> "Display":
         self.progress.start()
@@ -41,7 +41,13 @@ class Display:
     def show(self, *, update: int, total: int, epoch: int, loss: float, speed: float) -> None:
         """After an update: how many of how many, and the loss since the last validation."""
         self.progress.update(
-            self.bar, completed=update, total=total, epoch=epoch, loss=loss, speed=speed
+            self.bar,
+            completed=update,
+            total=total,
+            epoch=epoch,
+            loss=loss,
+            speed=speed,
+            visible=True,
         )
 
     def print(self, line: str) -> None:

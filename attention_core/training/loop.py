@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from attention_core.errors import UserError
 from attention_core.training.batching import Batch
 from attention_core.training.config import TrainingConfig
 from attention_core.training.losses import Objective
@@ -36,6 +37,7 @@ class Learner(ABC):
     objective: Objective
     metric: str  # the validation metric to choose by, higher is better
     rates: Mapping[str, float] = MappingProxyType({})  # of some weights, as ``Updater`` takes them
+    identity: Mapping[str, str] = MappingProxyType({})  # of the run, as ``Run`` takes it
 
     @abstractmethod
     def batches(self, epoch: int) -> Sequence[Any]:
@@ -66,7 +68,8 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     Under ``torchrun`` or ``accelerate launch`` each of P processes takes every P-th batch of an
     update, with a random state of its own; only the first validates, saves and prints.
 
-    Raises UserError when ``out`` holds another run's state.
+    Raises UserError when ``out`` holds another run's state, or no validation gave a number to
+    choose by; ValueError where there are no batches, or validation lacks the learner's metric.
 
     >>> class Distance(Objective):
     ...     def __init__(self):
@@ -98,10 +101,18 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     loop = _Loop(learner, config, out, seed)
+    before = loop.run.update
     with interruptible() as interrupted, loop.display:
         loop.learn(interrupted)
+        if loop.run.update == before:
+            loop.display.print(f"{out} had ended already, at update {before}")
         if config.average:
             loop.average()
+        if loop.run.best == -math.inf:
+            raise UserError(
+                f"{out}: there is no model to keep, as {learner.metric} was never a number: the"
+                " training went astray, which a lower learning rate or clipping may prevent"
+            )
         if loop.accelerator.is_main_process:
             learner.finish(loop.best)
     return loop.best
@@ -119,7 +130,14 @@ class _Loop:
         self.accelerator = accelerator(config.precision)
         torch.manual_seed(seed + self.accelerator.process_index)
         self.updater = Updater(self.accelerator, learner.objective, config, learner.rates)
-        self.run = Run(out, config, self.accelerator, learner.objective, self.updater.optimizer)
+        self.run = Run(
+            out,
+            config,
+            self.accelerator,
+            learner.objective,
+            self.updater.optimizer,
+            learner.identity,
+        )
         self.display = Display(shown=self.accelerator.is_main_process)
         if self.accelerator.is_main_process:
             self.record = Record(
@@ -134,6 +152,8 @@ class _Loop:
         run, config = self.run, self.config
         while run.epoch < config.epochs and not run.stopped:
             batches = self.learner.batches(run.epoch)
+            if not batches:
+                raise ValueError(f"batches: expected some in epoch {run.epoch}, got none")
             while run.batch < len(batches) and not run.stopped:
                 self._update(batches)
                 last = run.epoch + 1 == config.epochs and run.batch == len(batches)
@@ -178,7 +198,7 @@ class _Loop:
             update=run.update,
             total=total,
             epoch=run.epoch + 1,
-            loss=run.loss / run.tokens,
+            loss=run.loss / max(1, run.tokens),
             speed=tokens / (time.perf_counter() - began),
         )
 
@@ -203,6 +223,11 @@ class _Loop:
         self.learner.objective.eval()
         metrics = [self.learner.validate() if self.accelerator.is_main_process else {}]
         broadcast_object_list(metrics)
+        if self.learner.metric not in metrics[0]:
+            raise ValueError(
+                f"validate: expected {self.learner.metric!r} among the metrics, got"
+                f" {', '.join(metrics[0]) or 'none'}"
+            )
         return metrics[0]
 
     def _tell(self, entry: dict[str, Any], metrics: dict[str, float], best: bool) -> None:

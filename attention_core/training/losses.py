@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from attention_core.errors import UserError
 from attention_core.models import Seq2Seq
+from attention_core.search.step import precise
 from attention_core.training.batching import Batch
 from attention_core.training.config import ScheduledSampling, TrainingConfig
 from attention_core.training.sampled_softmax import SampledSoftmax
@@ -128,7 +129,7 @@ class TeacherForcing(Objective):
         both = Batch(source, torch.cat([batch.tokens, batch.tokens]), batch.words)
         loss, real, logits = self._read(both)
         assert logits is not None  # the softmax is of all words
-        p, q = logits.float().log_softmax(-1).chunk(2)  # the real positions of each reading
+        p, q = precise(logits).log_softmax(-1).chunk(2)  # the real positions of each reading
         apart = ((p.exp() - q.exp()) * (p - q)).sum()  # KL(p ‖ q) + KL(q ‖ p)
         return (loss + self.consistency * apart / 2) / 2, int(real.sum()) // 2
 

@@ -1,8 +1,11 @@
 """Where a run stands, saved and resumed."""
 
+import hashlib
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,12 +19,39 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
+STATE = "state.pt"
+
+
+def begun(out: str | Path) -> bool:
+    """Whether there is a run in ``out`` to go on with.
+
+    >>> begun("nowhere")
+    False
+    """
+    return Path(out, STATE).exists()
+
+
+def fingerprint(*parts: object) -> str:
+    """What tells data from other data, as an ``identity`` does.
+
+    >>> fingerprint(["a cat"]) == fingerprint(["a cat"]), fingerprint(["a"]) == fingerprint(["b"])
+    (True, False)
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(repr(part).encode())
+    return digest.hexdigest()
+
+
 class Run:
     """All that a run needs to go on as if it had never stopped: ``state.pt`` in its folder.
 
     Every process has one, and they are alike but for the random state.
 
-    Raises UserError where the state there is damaged, or of another model or number of processes.
+    ``identity`` tells, by name, what the run is made of that its weights don't show, as its data.
+
+    Raises UserError where the state there is damaged, or of another model, identity or number of
+    processes.
 
     >>> from tempfile import TemporaryDirectory
     >>> from attention_core.training.processes import accelerator
@@ -43,12 +73,14 @@ class Run:
         accelerator: "Accelerator",
         objective: nn.Module,
         optimizer: torch.optim.Optimizer,
+        identity: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self.path = out / "state.pt"
+        self.path = out / STATE
         self.config = config
         self.accelerator = accelerator
         self.objective = objective
         self.optimizer = optimizer
+        self.identity = dict(identity)
         self.snapshots = Snapshots(config)
         self.epoch = self.batch = self.update = 0
         self.validations = 0  # lines of the log
@@ -57,7 +89,7 @@ class Run:
         self.averaged = -1  # the update whose weights and earlier ones were averaged
         self.best = -math.inf
         self.loss, self.tokens = 0.0, 0  # since the last validation
-        if self.path.exists():
+        if begun(out):
             self._load()
 
     @property
@@ -104,9 +136,10 @@ class Run:
             "snapshots": self.snapshots.state_dict(),
             "processes": gather_object([random]),
             "sizes": self._sizes(),
+            "identity": self.identity,
         }
         if self.accelerator.is_main_process:
-            new = self.path.with_name("state.pt.new")
+            new = self.path.with_name(f"{STATE}.new")
             torch.save(state, new)
             os.replace(new, self.path)
 
@@ -121,6 +154,12 @@ class Run:
                 f"{self.path} is the state of a model of other sizes:"
                 " give the run another `out`, or delete that folder to begin anew."
             )
+        for name, known in state.get("identity", {}).items():
+            if self.identity.get(name, known) != known:
+                raise UserError(
+                    f"{self.path} is the state of a run with another {name}:"
+                    " give the run another `out`, or delete that folder to begin anew."
+                )
         if len(processes) != self.accelerator.num_processes:
             raise UserError(
                 f"{self.path} is the state of a run in {len(processes)} processes, and this is one"

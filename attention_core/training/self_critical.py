@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from attention_core.models import Seq2Seq
+from attention_core.parts.checks import check
 from attention_core.parts.types import DecoderState, Memory
 from attention_core.search import Hypothesis, Shortlist, Step, sample
 from attention_core.training.batching import Batch, pad
@@ -33,7 +34,8 @@ class SelfCritical(Objective):
     ``cross_entropy`` λ adds λ times the summed loss of ``TeacherForcing`` on the references, as
     Ranzato et al. 2016, §3.2 keep the model near the language that it has learnt.
 
-    Raises ValueError for less than 2 samples, as each is judged by the others.
+    Raises ValueError for less than 2 samples, as each is judged by the others, and where the
+    rewards are not (B, N).
 
     >>> from attention_core import DecoderSizes, TextEncoder, build_decoder
     >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
@@ -85,7 +87,9 @@ class SelfCritical(Objective):
             [[i for i in row if i != self.pad] for row in rows]
             for rows in references[:, :, 1:].tolist()
         ]
-        rewards = self.reward(drawn, expected).to(memory.values)
+        rewards = self.reward(drawn, expected)
+        check("the rewards", rewards, sources, self.samples)
+        rewards = rewards.to(memory.values)
         others = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
         advantage = (rewards - others).flatten()  # (B·N,)
         targets = pad([row for each in drawn for row in each], self.pad).to(batch.tokens.device)

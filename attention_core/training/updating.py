@@ -65,7 +65,8 @@ class Updater:
     def update(self, batches: Iterable[Batch], rate: float) -> tuple[float, int]:
         """One update from this process's ``batches`` and those of the others, at this rate.
 
-        The summed loss and number of tokens of all of them.
+        The summed loss and number of tokens of all of them. Without a token there is no mean, and
+        the weights stay as they are.
         """
         self.optimizer.zero_grad()
         loss, count = 0.0, 0
@@ -76,6 +77,8 @@ class Updater:
             loss, count = loss + float(batch_loss.detach()), count + batch_count
         if self.accelerator.num_processes > 1:
             loss, count = self._sum_over_processes(loss, count)
+        if not count:
+            return loss, count
         for weight in self.weights:
             if weight.grad is not None:
                 weight.grad /= count

@@ -25,7 +25,9 @@ from attention_core.training import (
     SelfCritical,
     SelfCriticalConfig,
     TeacherForcing,
+    begun,
     bucketed,
+    fingerprint,
     pad,
 )
 from attention_core.translation import corpora
@@ -81,6 +83,7 @@ class TranslateLearner(Learner):
     def __init__(self, recipe: TranslateRecipe) -> None:
         self.recipe = recipe
         read, held_out = (mixture(recipe.data, split) for split in ("train", "val"))
+        self.identity = {"text to learn from": fingerprint(*read, *held_out)}
         self.tokenizer = self._tokenizer(read)
         self._corpora = [(corpus, *self._fitting(corpus)) for corpus in read]
         self.pieces = self._written_with()
@@ -230,7 +233,7 @@ class TranslateLearner(Learner):
 
     def _tokenizer(self, read: list[Corpus]) -> Tokenizer:
         path = Path(self.recipe.start or self.recipe.out) / "tokenizer.model"
-        if path.exists() or self.recipe.start:
+        if self.recipe.start or begun(self.recipe.out):
             return Tokenizer.load(path)
         data = self.recipe.data
         tokenizer = Tokenizer.train(

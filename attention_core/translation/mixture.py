@@ -37,7 +37,7 @@ class DataConfig:
     tatoeba: int = field(default=0, metadata={"min": 0})
     short: int = field(default=0, metadata={"min": 0})  # tokens of the English side
     phrases: int = field(default=0, metadata={"min": 0})  # times that each comes in an epoch
-    vocabulary: int = field(default=8000, metadata={"min": 300})
+    vocabulary: int = field(default=8000, metadata={"min": 300})  # at most, if the text has so many
     longest: int = field(default=80, metadata={"min": 1})  # tokens; longer pairs are left out
     validation: int = field(default=200, metadata={"min": 1})  # sentences per corpus and language
     bpe_dropout: float = field(default=0.0, metadata={"min": 0.0, "max": 0.9})  # of merges

@@ -29,7 +29,7 @@ REWARDED = (
     "training.validate_every=195",
     "training.patience=10",
 )
-DECODERS = {
+CAPTIONERS = {
     "show-and-tell": ("Show and Tell", ("model.preset=show_and_tell", "model.embedding=512")),
     "show-attend-tell": (
         "Show, Attend and Tell, soft",
@@ -37,8 +37,18 @@ DECODERS = {
     ),
     "adaptive": ("adaptive attention", ("model.preset=adaptive_attention",)),
     "spatial": ("spatial attention", ()),
+    "chinese-translated": (
+        "Chinese alone, learned from two machines' translations of the English captions",
+        (
+            'data.languages=["zh"]',
+            "data.machine_translated=true",
+            "data.vocabulary=4500",
+            "training.epochs=6",
+        ),
+    ),
 }
-"""Their names and settings; the last is the recipe as it is."""
+"""What goes on with its encoder fine-tuned, and with CIDEr as the reward; ``spatial`` is the
+recipe as it is."""
 
 SYSTEMS = {
     name + suffix: System(
@@ -47,7 +57,7 @@ SYSTEMS = {
         name + before if suffix else None,
         REWARD if settings is REWARDED else "start",
     )
-    for name, (note, own) in DECODERS.items()
+    for name, (note, own) in CAPTIONERS.items()
     for suffix, more, settings, before in (
         ("", "", (), ""),
         ("-tuned", ", encoder fine-tuned", TUNED, ""),
@@ -74,15 +84,6 @@ SYSTEMS = {
     "languages": System(
         "one model of English, Chinese and German",
         ('data.languages=["en", "zh", "de"]', "data.vocabulary=7000"),
-    ),
-    "chinese-translated": System(
-        "Chinese alone, learned from two machines' translations of the English captions",
-        (
-            'data.languages=["zh"]',
-            "data.machine_translated=true",
-            "data.vocabulary=4500",
-            "training.epochs=6",
-        ),
     ),
     "languages-reward": System(
         "one model of three languages, then CIDEr as the reward",

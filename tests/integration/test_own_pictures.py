@@ -12,6 +12,7 @@ import torch
 from conftest import ANIMALS, SCENES, attention_core
 from safetensors.torch import load_file
 
+from attention_core.tokenizer import Tokenizer
 from captioner.learner import CaptionLearner
 from captioner.vision import torchvision
 
@@ -247,9 +248,41 @@ def test_captions_that_are_not_there(mine):
     assert "the captions don't tell their language" in error
 
 
-def test_a_vocabulary_too_large_for_a_small_folder(mine):
+def test_a_vocabulary_is_no_larger_than_a_small_folder_has(mine):
     write_csv(mine / "captions.csv", described())
-    assert "is too large for this text: use at most" in refused(train(mine, "data.vocabulary=9000"))
+    assert train(mine, "data.vocabulary=9000").exit_code == 0
+    best = mine.parent / "run" / "best"
+    assert 270 < Tokenizer.load(best / "tokenizer.model").size < 400
+
+
+def test_a_run_is_not_gone_on_with_on_other_captions(mine):
+    write_csv(mine / "captions.csv", described())
+    assert train(mine).exit_code == 0
+    again = train(mine)
+    assert again.exit_code == 0 and "had ended already" in again.stderr
+    write_csv(mine / "captions.csv", [(name, text + " Look!") for name, text in described()])
+    assert "is the state of a run with another text to learn from: give" in refused(train(mine))
+
+
+def test_a_run_is_not_gone_on_with_on_another_encoder(mine, tmp_path):
+    write_csv(mine / "captions.csv", described())
+    assert train(mine).exit_code == 0
+    path = tmp_path / "squeezenet.pth"
+    torch.manual_seed(7)
+    torch.save(torchvision().models.squeezenet1_1(weights=None).state_dict(), path)
+    error = refused(train(mine, f"encoder.weights={path}"))
+    assert "is the state of a run with another encoder: give" in error
+
+
+def test_what_a_run_that_never_began_left_is_not_used(mine):
+    write_csv(mine / "captions.csv", [(name, "Quite something else.") for name, _ in described()])
+    assert train(mine).exit_code == 0
+    run = mine.parent / "run"
+    left = (run / "tokenizer.model").read_bytes()
+    (run / "state.pt").unlink()
+    write_csv(mine / "captions.csv", described())
+    assert train(mine).exit_code == 0
+    assert (run / "tokenizer.model").read_bytes() != left
 
 
 def test_a_picture_that_is_no_picture(mine):

@@ -186,3 +186,8 @@ def test_a_step_is_one_graph():
     compiled = torch.compile(decoder.step, backend="eager", fullgraph=True)
     tokens = torch.tensor([BEGIN, BEGIN])
     assert_close(compiled(tokens, memory, state)[0], decoder.step(tokens, memory, state)[0])
+
+
+def test_every_word_has_a_frequency():
+    with pytest.raises(ValueError, match=r"frequencies: expected shape \(9,\), got"):
+        softmax_of().rank_by(torch.ones(1))

@@ -6,7 +6,8 @@ from torch.testing import assert_close
 
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.masks import valid_positions
-from attention_core.parts.scorers import Additive, Bilinear, Dot, ScaledDot
+from attention_core.parts.scorers import Additive, Bilinear, Dot, ScaledDot, build_scorer
+from attention_core.parts.sentinel import Sentinel
 from attention_core.parts.types import Memory
 
 B, M, S, Q, V = 2, 3, 4, 5, 6
@@ -65,9 +66,7 @@ def test_the_gate_scales_the_context_and_not_the_weights():
 
 def test_a_source_without_positions_gives_a_zero_context():
     scorer = Additive(Q, V, 7)
-    context, weights = Attention(scorer)(
-        torch.randn(B, M, Q), memory_of(scorer, (3, 0)), POSITION
-    )
+    context, weights = Attention(scorer)(torch.randn(B, M, Q), memory_of(scorer, (3, 0)), POSITION)
     assert context[0].any() and weights[0].any()
     assert not context[1].any() and not weights[1].any()
 
@@ -91,3 +90,21 @@ def test_keys_must_be_there():
     memory = memory_of(Dot(V, V))._replace(keys=None)
     with pytest.raises(ValueError, match=r"memory.keys: expected \(B, S, K\), got None"):
         Attention(Dot(V, V))(torch.randn(B, M, V), memory, POSITION)
+
+
+@pytest.mark.parametrize("name", ["additive", "bilinear", "concat", "cosine", "dot", "scaled_dot"])
+def test_a_sentinel_is_compared_as_the_positions_are(name):
+    """Of the same projection as a position, it takes as much of the softmax."""
+    torch.manual_seed(0)
+    scorer = build_scorer(name, V, V, V)
+    memory, query = memory_of(scorer), 3 * torch.randn(B, M, V)
+    key = memory.values[:, 1] if name in ("cosine", "dot") else _projected(scorer, memory)[:, 1]
+    sentinel = Sentinel(torch.zeros(B, M, V), key[:, None].expand(-1, M, -1))
+    _, weights = Attention(scorer)(query, memory, POSITION, sentinel=sentinel)
+    assert_close(1 - weights.sum(-1), weights[..., 1])
+
+
+def _projected(scorer, memory):
+    if hasattr(scorer, "joint"):
+        return F.linear(memory.values, scorer.joint.weight[:, :V])
+    return scorer.key(memory.values)

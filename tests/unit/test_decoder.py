@@ -441,3 +441,15 @@ def test_a_source_of_length_zero_is_decoded_without_nan(preset):
     logits, weights = decoder(torch.stack([TOKENS] * 3, 1), memory, state)
     assert logits.shape == (B, 3, WORDS) and logits.isfinite().all()
     assert weights is None or weights.shape == (B, 3, 0)
+
+
+@pytest.mark.parametrize("preset", ["bahdanau", "luong", "cho"])
+def test_every_source_has_as_many_rows(preset):
+    decoder = decoder_of(preset)
+    memory, state = begun(decoder)
+    three = state.rows(torch.tensor([0, 0, 1]))
+    message = "state: expected a multiple of 2 rows, got 3"
+    with pytest.raises(ValueError, match=message):
+        decoder.step(torch.tensor([3, 5, 4]), memory, three)
+    with pytest.raises(ValueError, match=message):
+        decoder(torch.ones(3, 2, dtype=torch.long), memory, three)

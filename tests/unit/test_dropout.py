@@ -154,3 +154,9 @@ def test_the_encoder_draws_one_mask_a_sentence():
     values = encoder(torch.full((1, 6), 3), torch.ones(1, 6, dtype=torch.bool)).values
     torch.testing.assert_close(values, values[:, :1].expand_as(values))
     assert (values == 0).any() and values.any()
+
+
+@pytest.mark.parametrize("p", [-0.5, 1.5, float("nan")])
+def test_words_are_dropped_with_a_probability(p):
+    with pytest.raises(ValueError, match="p: expected a probability, got"):
+        WordDropout(p)

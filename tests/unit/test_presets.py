@@ -2,6 +2,7 @@
 
 import pytest
 
+from attention_core.errors import UserError
 from attention_core.models import PRESETS, DecoderSizes, build_decoder
 from attention_core.parts.attention import Attention, FixedContext
 from attention_core.parts.windows import LocalMonotonic, LocalPredictive
@@ -89,3 +90,10 @@ def test_a_preset_passes_on_what_it_is_asked_for(preset):
     assert (decoder.dropout.p, decoder.words.p, decoder.variational) == (0.1, 0.2, True)
     window = getattr(decoder.attention, "window", None)
     assert window is None or window.reach == 7
+
+
+@pytest.mark.parametrize("scorer", ["dot", "nonsense"])
+@pytest.mark.parametrize("preset", ["sutskever", "cho", "context_and_previous", "show_and_tell"])
+def test_what_attends_to_nothing_takes_no_scorer(preset, scorer):
+    with pytest.raises(UserError, match=f"scorer: {preset} attends to nothing that '{scorer}'"):
+        build_decoder(preset, DecoderSizes(**SIZES, scorer=scorer))

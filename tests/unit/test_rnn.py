@@ -113,3 +113,28 @@ def test_an_lstm_begins_by_keeping_what_it_has_read(normalised):
         biases = cell.input_norm.bias if normalised else cell.bias_ih
         assert_close(biases[HIDDEN : 2 * HIDDEN], torch.ones(HIDDEN))
         assert (biases[:HIDDEN].abs() < 1).all() and (biases[2 * HIDDEN :].abs() < 1).all()
+
+
+@every
+@pytest.mark.parametrize(
+    ("inputs", "rows", "layers", "hidden", "message"),
+    [
+        ((ROWS, STEPS, INPUT + 1), ROWS, 1, HIDDEN, r"inputs: expected shape \(any, any, 3\)"),
+        ((ROWS, INPUT), ROWS, 1, HIDDEN, r"inputs: expected shape \(any, any, 3\)"),
+        ((ROWS, STEPS, INPUT), 1, 1, HIDDEN, r"state.hidden: expected shape \(2, 1, 4\)"),
+        ((ROWS, STEPS, INPUT), 3, 1, HIDDEN, r"state.hidden: expected shape \(2, 1, 4\)"),
+        ((ROWS, STEPS, INPUT), ROWS, 2, HIDDEN, r"state.hidden: expected shape \(2, 1, 4\)"),
+        ((ROWS, STEPS, INPUT), ROWS, 1, HIDDEN + 1, r"state.hidden: expected shape \(2, 1, 4\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused(cell, inputs, rows, layers, hidden, message):
+    """The fused kernel of an LSTM would read and write past the end of it."""
+    state = torch.zeros(rows, layers, hidden)
+    given = RecurrentState(state, state if cell == "lstm" else None)
+    with pytest.raises(ValueError, match=message):
+        RecurrentStack(cell, INPUT, HIDDEN)(torch.ones(inputs), given)
+
+
+def test_a_stack_has_layers():
+    with pytest.raises(UserError, match="layers: expected at least 1, got 0"):
+        RecurrentStack("gru", INPUT, HIDDEN, layers=0)

@@ -61,10 +61,11 @@ def test_tokens_come_as_often_as_the_distribution_says(decoding, temperature):
     assert all(h.log_probability == pytest.approx(float(gains[h.tokens[0]])) for h in found[:20])
 
 
-def test_a_cold_sample_is_greedy(decoding):
+@pytest.mark.parametrize("temperature", [1e-6, 1e-320])
+def test_a_cold_sample_is_greedy(decoding, temperature):
     step, memory, state = decoding
     options = {"begin": torch.tensor([1]), "end": END, "max_length": 6}
-    ((cold,),) = sample(step, memory, state, temperature=1e-6, **options)
+    ((cold,),) = sample(step, memory, state, temperature=temperature, **options)
     (greedy,) = greedy_search(step, memory, state, **options)
     assert cold.tokens == greedy.tokens
     assert cold.log_probabilities == pytest.approx(greedy.log_probabilities)

@@ -45,6 +45,10 @@ def refusal(search, memory=MEMORY, **options):
             {"begin": torch.tensor([1])},
             "begin: expected torch.int64 of shape (2,), got torch.int64 of shape (1,)",
         ),
+        (
+            {"begin": torch.tensor([1, 1], dtype=torch.int32)},
+            "begin: expected torch.int64 of shape (2,), got torch.int32 of shape (2,)",
+        ),
         ({"max_length": 0}, "max_length: expected at least 1, got 0"),
         ({"length_penalty": -0.1}, "length_penalty: expected at least 0, got -0.1"),
         ({"length_penalty": float("nan")}, "length_penalty: expected at least 0, got nan"),
@@ -99,3 +103,5 @@ def test_of_sampling(options, message):
 def test_of_a_restriction():
     with pytest.raises(ValueError, match="allowed: expected at least one word, got none of 4"):
         restricted(step, torch.zeros(4, dtype=torch.bool))
+    with pytest.raises(ValueError, match=r"allowed: expected torch\.bool of"):
+        restricted(step, torch.ones(4, dtype=torch.long))

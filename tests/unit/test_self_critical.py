@@ -157,3 +157,10 @@ def test_cross_entropy_of_the_references_is_mixed_in():
 def test_one_sample_has_no_baseline():
     with pytest.raises(ValueError, match="samples: expected at least 2"):
         objective_with(lambda drawn, expected: torch.zeros(2, 1), samples=1)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (1, 1), (6,)])
+def test_there_is_a_reward_for_each_sample(shape):
+    objective = objective_with(lambda drawn, expected: torch.ones(shape))
+    with pytest.raises(ValueError, match=r"the rewards: expected shape \(2, 3\), got"):
+        objective(BATCH)

@@ -163,11 +163,23 @@ def test_unknown_language_suggests_the_nearest(tokenizer: Tokenizer) -> None:
         tokenizer.begin("dee")
 
 
-def test_too_large_a_vocabulary_says_the_most() -> None:
-    with pytest.raises(UserError, match=r"9999 is too large .* use at most (\d+)") as caught:
-        Tokenizer.train(SENTENCES, vocabulary=9999, languages=LANGUAGES)
-    most = int(str(caught.value).rstrip(".").rpartition(" ")[2])
-    assert Tokenizer.train(SENTENCES, vocabulary=most, languages=LANGUAGES).size == most
+def test_a_text_with_fewer_pieces_has_fewer() -> None:
+    found = Tokenizer.train(SENTENCES, vocabulary=9999, languages=LANGUAGES)
+    assert 300 < found.size < 9999
+    same = Tokenizer.train(SENTENCES, vocabulary=found.size, languages=LANGUAGES)
+    assert [same.pieces([i]) for i in range(found.size)] == [
+        found.pieces([i]) for i in range(found.size)
+    ]
+
+
+def test_no_piece_spans_two_words() -> None:
+    text = ["一只狗在奔跑。"] * 9
+    free = Tokenizer.train(text, vocabulary=400, languages=["zh"])
+    assert free.pieces(free.encode(text[0])) == ["▁一只狗在奔跑", "。"]
+    parts = ["一只", "狗", "在", "奔跑", "。"]
+    cut = Tokenizer.train(text, vocabulary=400, languages=["zh"], words=lambda _: parts)
+    assert cut.pieces(cut.encode(text[0])) == ["▁一只", *parts[1:]]
+    assert cut.decode(cut.encode(text[0])) == text[0]
 
 
 @pytest.mark.parametrize("vocabulary", [-1, 0, 5, 280])

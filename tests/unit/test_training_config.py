@@ -6,7 +6,12 @@ import pytest
 
 from attention_core.errors import UserError
 from attention_core.recipe import as_dict, from_dict
-from attention_core.training import ScheduledSampling, TrainingConfig
+from attention_core.training import (
+    ScheduledSampling,
+    SearchConfig,
+    SelfCriticalConfig,
+    TrainingConfig,
+)
 
 LINEAR = {"decay": "linear", "k": 1.0, "c": 0.1}
 
@@ -53,6 +58,22 @@ def test_wrong_settings_are_one_line(settings, problem):
         from_dict(TrainingConfig, {"epochs": 1, **settings})
     assert problem in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "problem"),
+    [
+        (TrainingConfig, {"epochs": 0}, "epochs must be at least 1, got 0"),
+        (TrainingConfig, {"epochs": 1, "clip": -1.0}, "clip must be at least 0.0, got -1.0"),
+        (TrainingConfig, {"epochs": 1, "clip": math.nan}, "clip must be at least 0.0, got nan"),
+        (SearchConfig, {"beam": 101}, "beam must be at most 100, got 101"),
+        (SelfCriticalConfig, {"samples": 1}, "samples must be at least 2, got 1"),
+        (ScheduledSampling, {**LINEAR, "lowest": 1.5}, "lowest must be at most 1.0, got 1.5"),
+    ],
+)
+def test_bounds_hold_in_python_too(kind, settings, problem):
+    with pytest.raises(UserError, match=problem):
+        kind(**settings)
 
 
 @pytest.mark.parametrize(

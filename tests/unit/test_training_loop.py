@@ -1,4 +1,5 @@
 import json
+import math
 import signal
 from dataclasses import replace
 from threading import Thread
@@ -200,6 +201,41 @@ def test_as_many_processes_as_before_must_go_on(tmp_path):
     torch.save(state | {"processes": state["processes"] * 2}, tmp_path / "state.pt")
     with pytest.raises(UserError, match=r"of a run in 2 processes, and this is one in 1: start as"):
         train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
+
+
+def test_a_run_of_something_else_is_not_gone_on_with(tmp_path):
+    first, other = Scripted(0.5, 0.6), Scripted(0.7, 0.8)
+    first.identity, other.identity = {"text": "a"}, {"text": "b"}
+    train(first, config(), tmp_path, seed=1)
+    with pytest.raises(UserError, match=r"state.pt is the state of a run with another text: give"):
+        train(other, config(epochs=2), tmp_path, seed=1)
+    other.identity = {"text": "a"}
+    train(other, config(epochs=2), tmp_path, seed=1)
+    assert len(log(tmp_path)) == 4
+
+
+def test_a_run_that_has_ended_says_so(tmp_path, capsys):
+    train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
+    assert "had ended" not in capsys.readouterr().err
+    train(Scripted(), config(), tmp_path, seed=1)
+    said = capsys.readouterr().err
+    assert f"{tmp_path} had ended already, at update 2" in "".join(said.splitlines())
+    assert "nan" not in said
+
+
+def test_a_run_without_a_model_to_keep_says_so(tmp_path):
+    with pytest.raises(UserError, match="there is no model to keep, as score was never a number"):
+        train(Scripted(math.nan, math.nan), config(), tmp_path, seed=1)
+
+
+def test_what_a_learner_lacks_is_told(tmp_path):
+    learner = Scripted(0.5, 0.6)
+    learner.metric = "bleu"
+    with pytest.raises(ValueError, match="validate: expected 'bleu' among the metrics, got score"):
+        train(learner, config(), tmp_path / "one", seed=1)
+    learner.batches = lambda epoch: []
+    with pytest.raises(ValueError, match="batches: expected some in epoch 0, got none"):
+        train(learner, config(), tmp_path / "two", seed=1)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a state", b"PK\x03\x04"])

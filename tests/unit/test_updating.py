@@ -149,3 +149,14 @@ def test_gradients_of_several_processes_lie_as_their_weights_do():
             updater.update([batch], rate=0.1)
         found.append(updater.objective.inner.weight)
     assert_close(*found)
+
+
+def test_without_a_token_the_weights_stay():
+    updater = updater_of()
+    before = [weight.detach().clone() for weight in updater.weights]
+    source = torch.tensor([[3, 4]])
+    empty = Batch((source, source != PAD), torch.tensor([[BEGIN, PAD]]))
+    _, count = updater.update([empty], rate=0.1)
+    assert count == 0
+    for weight, known in zip(updater.weights, before, strict=True):
+        assert_close(weight, known, rtol=0, atol=0)
