@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -71,6 +72,8 @@ def load_backbone(name: str, *, size: int, weights: str | None = None, levels: i
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a file by name; nothing in it is executed.
 
+    Of a whole training's file, they are what it has under "state_dict" or "model".
+
     Raises:
         UserError: there is no such file, or it isn't one of weights.
     """
@@ -78,18 +81,30 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(state, Mapping) or not all(map(torch.is_tensor, state.values())):
-            raise ValueError("it isn't a table of tensors")
-        return dict(state)
+        return _tensors(state)
     except FileNotFoundError:
         raise UserError(
             f"There are no weights at {path}: name a file by encoder.weights."
         ) from None
     except SafetensorError as error:
         raise UserError(f"{path} can't be read as weights ({error}): fetch it again.") from None
-    except Exception as error:  # damaged files make torch raise almost anything, at length
-        problem = str(error).partition("\n")[0] or type(error).__name__
+    except (OSError, RuntimeError) as error:  # the latter of damaged files, at length
+        problem = str(error).partition("\n")[0]
         raise UserError(f"{path} can't be read as weights ({problem}): fetch it again.") from None
+    except Exception:  # files of another kind make torch raise almost anything
+        raise UserError(
+            f"{path} can't be read as weights (it isn't a table of tensors): save a network's "
+            "state_dict() alone, or fetch it again."
+        ) from None
+
+
+def _tensors(state: Any) -> dict[str, Tensor]:
+    for name in ("state_dict", "model"):
+        if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
+            state = state[name]
+    if not isinstance(state, Mapping) or not all(map(torch.is_tensor, state.values())):
+        raise TypeError("this isn't a table of tensors")
+    return dict(state)
 
 
 def fill(

@@ -5,13 +5,19 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from attention_core.errors import UserError
 from captioner.rows import Row, read_text
 
+ID, TEXT, LIST = "a number or text", "text", "a list"
+KINDS: dict[str, type | tuple[type, ...]] = {ID: (int, float, str), TEXT: str, LIST: list}
+OFFICIAL = {
+    "images": {"id": ID, "file_name": TEXT},
+    "annotations": {"id": ID, "image_id": ID, "caption": TEXT},
+}
 SPLITS = {"restval": "train"}  # Karpathy's name for the rest of COCO's own validation pictures
 
 
@@ -19,11 +25,12 @@ def rows(path: Path) -> list[Row]:
     """The captions of a JSON file, of one of two kinds.
 
     - Chen et al. 2015, https://cocodataset.org: captions_train2014.json, captions_val2017.json …;
-      the split is told by the file's name.
+      the split is told by a word of the file's name.
     - Karpathy and Fei-Fei 2015: dataset_coco.json, dataset_flickr8k.json, dataset_flickr30k.json.
 
     Raises:
-        UserError: it can't be read, is neither, an id comes twice, or a picture has no caption.
+        UserError: it can't be read, is neither, an entry lacks a key, an id comes twice, or a
+            picture has no caption.
     """
     try:
         content = json.loads(read_text(path))
@@ -45,14 +52,21 @@ def rows(path: Path) -> list[Row]:
 def _official(path: Path, content: dict[str, Any]) -> list[Row]:
     from pycocotools.coco import COCO
 
-    for kind in ("images", "annotations"):
+    annotations = content["annotations"]
+    if annotations and not any("caption" in each for each in annotations):
+        raise UserError(
+            f"{path} has no captions: none of its annotations has a 'caption', as in COCO's"
+            " instances_*.json: name a captions_*.json"
+        )
+    for kind, keys in OFFICIAL.items():
+        _check(content[kind], f"{path}: {kind}", keys)
         _once((each["id"] for each in content[kind]), f"{path}: the id", f"of {kind}")
     _once((each["file_name"] for each in content["images"]), f"{path}: the picture", "of images")
     coco = COCO()
-    coco.dataset = content
+    coco.dataset = {kind: content[kind] for kind in OFFICIAL}  # other keys would be read too
     with contextlib.redirect_stdout(io.StringIO()):  # which it tells what it does
         coco.createIndex()
-    for annotation in content["annotations"]:
+    for annotation in annotations:
         if annotation["image_id"] not in coco.imgs:
             raise UserError(
                 f"{path}: the caption {annotation['id']} is of the picture"
@@ -62,11 +76,21 @@ def _official(path: Path, content: dict[str, Any]) -> list[Row]:
         image["file_name"]: [each["caption"] for each in coco.imgToAnns[id]]
         for id, image in coco.imgs.items()
     }
-    told = re.search("train|val|test", path.stem)
-    return _described(path, captions, dict.fromkeys(captions, told and told[0]))
+    return _described(path, captions, dict.fromkeys(captions, _told(path.stem)))
+
+
+def _told(name: str) -> str | None:
+    """The split that a word of a file's name tells, and not a part of one, as in "latest"."""
+    told = re.search(r"(?<![a-z])(train|val|test)(?:ing|id|idation)?(?![a-z])", name, re.IGNORECASE)
+    return told[1].lower() if told else None
 
 
 def _karpathy(path: Path, images: list[dict[str, Any]]) -> list[Row]:
+    if not any("filename" in image for image in images):
+        raise KeyError("filename")  # as of a file of neither kind
+    _check(images, f"{path}: images", {"filename": TEXT, "split": TEXT, "sentences": LIST})
+    for number, image in enumerate(images):
+        _check(image["sentences"], f"{path}: images[{number}].sentences", {"raw": TEXT})
     names = [str(Path(image.get("filepath", ""), image["filename"])) for image in images]
     _once(names, f"{path}: the picture", "of images")
     captions = {
@@ -75,6 +99,17 @@ def _karpathy(path: Path, images: list[dict[str, Any]]) -> list[Row]:
     }
     splits = {name: image["split"] for name, image in zip(names, images, strict=True)}
     return _described(path, captions, {n: SPLITS.get(split, split) for n, split in splits.items()})
+
+
+def _check(entries: list[Any], place: str, keys: Mapping[str, str]) -> None:
+    """Every entry has these keys, with a value of a kind for each."""
+    for number, entry in enumerate(entries):
+        for key, kind in keys.items():
+            if key not in entry:
+                raise UserError(f"{place}[{number}] has no {key!r}: add it or leave the entry out")
+            if not isinstance(entry[key], KINDS[kind]):
+                got = repr(entry[key])[:40]
+                raise UserError(f"{place}[{number}]: {key!r} must be {kind}, got {got}")
 
 
 def _described(

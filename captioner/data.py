@@ -4,7 +4,7 @@ import hashlib
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -92,17 +92,27 @@ def _caption_file(path: Path) -> Path:
         return path
     if not path.is_dir():
         near = [other.name for other in path.parent.glob("*")] if path.parent.is_dir() else []
-        close = get_close_matches(path.name, near, n=1)
-        guess = f" Did you mean '{path.with_name(close[0])}'?" if close else ""
+        close = _closest(path.name, near)
+        guess = f" Did you mean '{path.with_name(close)}'?" if close else ""
         raise UserError(f"There are no captions at {path}.{guess}")
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in CAPTIONS)
+    found = sorted(filter(_has_captions, path.iterdir()))
     if len(found) != 1:
         names = ", ".join(file.name for file in found)
         raise UserError(
-            f"{path} has {len(found)} files of captions ({', '.join(CAPTIONS)}), and should have "
-            f"one: {'name it in data.captions: ' + names if found else 'add it'}"
+            f"{path} has {len(found)} files of captions ({', '.join(CAPTIONS)}, Flickr8k's .txt), "
+            f"and should have one: {'name it in data.captions: ' + names if found else 'add it'}"
         )
     return found[0]
+
+
+def _has_captions(file: Path) -> bool:
+    """Whether that is so by a file's ending, or by the first line of a text."""
+    if file.suffix.lower() != ".txt":
+        return file.suffix.lower() in CAPTIONS
+    try:  # Flickr8k.lemma.token.txt has the same captions once more, in base forms
+        return ".lemma." not in file.name and rows.is_tokens(file)
+    except UserError:  # a text of something else may be empty, or in any encoding
+        return False
 
 
 def _rows(path: Path) -> list[Row]:
@@ -135,8 +145,8 @@ def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]
         else:
             missing.append(image)
     if missing:
-        close = get_close_matches(Path(missing[0]).name, by_name, n=1)
-        guess = f" Did you mean {close[0]!r}?" if close else ""
+        close = _closest(Path(missing[0]).name, by_name)
+        guess = f" Did you mean {close!r}?" if close else ""
         raise UserError(
             f"{name} names {len(missing)} of {len(found) + len(missing)} pictures that aren't in "
             f"{folder}, such as {missing[0]!r}.{guess}"
@@ -150,13 +160,21 @@ def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]
     return found
 
 
+def _closest(name: str, others: Iterable[str]) -> str | None:
+    """The name most like another, small letters and capitals being the same."""
+    by_folded = {other.casefold(): other for other in others}
+    close = get_close_matches(name.casefold(), by_folded, n=1)
+    return by_folded[close[0]] if close else None
+
+
 def _splits(name: str, found: Sequence[Row]) -> dict[str, str]:
     """The split of each picture, as it is told, or by hash."""
     splits: dict[str, str] = {}
     for row in found:
-        split = ALIASES.get(row.split or "", row.split) or _by_hash(row.image)
+        told = (row.split or "").lower()
+        split = ALIASES.get(told, told) or _by_hash(row.image)
         if split not in SPLITS:
-            raise UserError(f"{name}: unknown split {split!r}.{nearest(split, SPLITS)}")
+            raise UserError(f"{name}: unknown split {row.split!r}.{nearest(split, SPLITS)}")
         if splits.setdefault(row.image, split) != split:
             raise UserError(
                 f"{name}: {row.image} is in {splits[row.image]} and in {split}: a picture has one "

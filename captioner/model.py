@@ -16,7 +16,7 @@ class EncoderConfig:
     """
 
     backbone: str = "efficientnet-lite2"
-    size: int = field(default=224, metadata={"min": 32})
+    size: int = field(default=224, metadata={"min": 32, "max": 2048})
     weights: str | None = None
     levels: int = field(default=1, metadata={"min": 1, "max": 2})  # of the network's maps, the last
     labels: int = field(default=0, metadata={"min": 0, "max": 20})  # of its classifier, beside it

@@ -8,7 +8,7 @@ from torch import Tensor
 from attention_core.tokenizer import Tokenizer
 from attention_core.training.self_critical import Sequences
 from captioner.cider import Cider, Vector
-from captioner.metrics import approximate_ptb, spaced
+from captioner.metrics import approximate_ptb, segmented
 
 END = "</s>"  # counted as a word, so that a caption that breaks off is worth less
 
@@ -17,13 +17,14 @@ class CiderReward:
     """CIDEr-D of sampled captions against a picture's references, both as ids.
 
     ``corpus`` is the training captions of each picture, for the document frequencies; those in
-    Chinese are counted by character.
+    Chinese are counted by the words of jieba: rewarded by character, captions come to say that a
+    man and a woman are there, whatever is.
     """
 
     def __init__(self, corpus: Iterable[Sequence[str]], tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
         self.cider = Cider(
-            [f"{line} {END}" for line in approximate_ptb([spaced(text) for text in texts])]
+            [f"{line} {END}" for line in approximate_ptb([segmented(text) for text in texts])]
             for texts in corpus
         )
 
@@ -37,6 +38,6 @@ class CiderReward:
         )
 
     def _vectors(self, captions: list[list[int]]) -> list[Vector]:
-        lines = approximate_ptb([spaced(self.tokenizer.decode(ids)) for ids in captions])
+        lines = approximate_ptb([segmented(self.tokenizer.decode(ids)) for ids in captions])
         ends = [f" {END}" if ids[-1] == self.tokenizer.eos else "" for ids in captions]
         return [self.cider.vector(line + end) for line, end in zip(lines, ends, strict=True)]

@@ -12,6 +12,7 @@ from attention_core.errors import UserError
 
 IMAGE = ("image", "image_name")  # the second is of Flickr30k's results.csv
 TEXT = ("caption", "comment")
+COLUMNS = (*IMAGE, *TEXT, "split", "language")
 
 
 class Row(NamedTuple):
@@ -29,7 +30,8 @@ def table(path: Path) -> list[Row]:
     What stands between the columns (a comma, semicolon, tab or bar) is told by the header.
 
     Raises:
-        UserError: it can't be read, lacks a column, or a row lacks a picture or a caption.
+        UserError: it can't be read, lacks a column, or a row lacks a picture or a caption, or has
+            more or fewer fields than there are columns.
     """
     text = read_text(path)
     between = next((mark for mark in "|\t;" if mark in text.partition("\n")[0]), ",")
@@ -44,10 +46,14 @@ def table(path: Path) -> list[Row]:
             f"{path}: expected a header with the columns image and caption (and split and language,"
             f" if you like), got {', '.join(reader.fieldnames)[:80] or 'nothing'}"
         )
+    found = []
     try:
-        return [_row(_repaired(row), f"{path}, line {reader.line_num}") for row in reader]
+        for row in reader:
+            place = f"{path}, line {reader.line_num}"
+            found.append(_row(_fitting(_repaired(row), between, place), place))
     except csv.Error as error:
         raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+    return found
 
 
 def json_lines(path: Path) -> list[Row]:
@@ -132,6 +138,25 @@ def _row(row: Mapping[str, Any], place: str) -> Row:
     if not text:
         raise UserError(f"{place}: the picture {image} has no caption: caption it or leave it out")
     return Row(image, text, split or None, language or None)
+
+
+def _fitting(row: dict[Any, Any], between: str, place: str) -> dict[str, Any]:
+    """A row with a field for each column and no more, but for empty ones at its end."""
+    rest = between.join(row.pop(None, ())).strip(f"{between} ")  # DictReader's key of what is left
+    if rest:
+        mark = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}[between]
+        quote = "quote the caption, without a space before the quotes"
+        raise UserError(
+            f"{place}: there are more fields than columns, {rest[:40]!r} is left over: where a"
+            f" caption has a {mark} in it, {'take that out' if between == '|' else quote}"
+        )
+    lacking = [name for name in COLUMNS if row.get(name, "") is None]
+    if lacking:
+        raise UserError(
+            f"{place}: there are fewer fields than columns, none for {' and '.join(lacking)}: add"
+            " what is missing"
+        )
+    return row
 
 
 def _repaired(row: dict[str, Any]) -> dict[str, Any]:

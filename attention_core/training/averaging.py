@@ -46,13 +46,19 @@ class Snapshots:
             del self.kept[ranks.index(min(ranks))]
 
     def mean(self) -> dict[str, Tensor]:
-        """The mean of the weights; of whole numbers, such as counters, the latest."""
+        """The mean of the weights; of whole numbers, such as counters, the latest.
+
+        What is alike in all stays so to the last bit, be it the sign of a zero: cached features are
+        of exactly these weights.
+        """
         return {
-            name: torch.stack([each.weights[name] for each in self.kept]).mean(0)
-            if x.is_floating_point()
-            else x
+            name: self._mean(name, x) if x.is_floating_point() else x
             for name, x in self.kept[-1].weights.items()
         }
+
+    def _mean(self, name: str, latest: Tensor) -> Tensor:
+        each = torch.stack([snapshot.weights[name] for snapshot in self.kept])
+        return torch.where((each == latest).all(0), latest, each.mean(0))
 
     def state_dict(self) -> list[dict[str, Any]]:
         """The snapshots as plain values."""

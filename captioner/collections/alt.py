@@ -19,6 +19,24 @@ TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}|<%.*?%>|<\?.*?\?>", re.D
 TEXT = {"iframe", "textarea", "title", "xmp"}  # what stands in them, as in scripts, isn't markup
 HOLE = "\ue000"  # stands for each character of a template; the standard gives it no meaning
 ALT = re.compile(r"(?:[\w-]*:)?alt|\[(?:attr\.)?alt\]")  # also as Vue and Angular fill it
+VOID = re.compile("area|base|br|col|embed|hr|image|img|input|link|meta|source|track|wbr")
+ENDS_P = re.compile(  # what ends a paragraph, whose end tag may be left out
+    "address|article|aside|blockquote|center|d[dlt]|details|dialog|dir|div|fieldset|figcaption"
+    "|figure|footer|form|h[1-6r]|header|hgroup|li|main|menu|nav|ol|p|pre|search|section|summary"
+    "|table|ul|xmp"
+)
+ENDS = {  # and other elements of that kind
+    "li": ["li"],
+    "dt": ["dt", "dd"],
+    "dd": ["dt", "dd"],
+    "td": ["td", "th"],
+    "th": ["td", "th"],
+    "tr": ["tr"],
+    "tbody": ["tr", "thead", "tbody"],
+    "tfoot": ["tr", "thead", "tbody"],
+}
+# What is left out ends nothing beyond these.
+FENCES = {"button", "dl", "menu", "object", "ol", "table", "template", "ul"}
 DECLARED = re.compile(rb"<meta\b[^>]*?charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
 
 
@@ -26,13 +44,14 @@ class Gap(NamedTuple):
     """A picture of a page without an alt text.
 
     >>> find_gaps('<p><img src="a%20b.png?v=2">').gaps
-    [Gap(start=3, line=1, source='a%20b.png?v=2', language=None)]
+    [Gap(start=3, line=1, source='a%20b.png?v=2', language=None, own=False)]
     """
 
     start: int  # of its tag, in characters
     line: int
     source: str  # the address, as the page gives it
-    language: str | None  # the tag's own
+    language: str | None  # the tag's own, or of the nearest element around it that has one
+    own: bool  # whether the tag tells it
 
 
 class Found(NamedTuple):
@@ -40,7 +59,6 @@ class Found(NamedTuple):
 
     gaps: list[Gap]
     left: int  # pictures with an alt text, an empty one included, or that a template makes
-    language: str | None  # of the page
     base: str  # where relative addresses start
 
 
@@ -57,36 +75,63 @@ def find_gaps(text: str) -> Found:
     reader.close()
     starts = [0, *(newline.end() for newline in re.finditer("\n", text))]
     gaps = [
-        Gap(starts[line - 1] + column, line, source, language)
-        for (line, column), source, language in reader.gaps
+        Gap(starts[line - 1] + column, line, source, language, own)
+        for (line, column), source, language, own in reader.gaps
     ]
-    return Found(gaps, reader.left, reader.language, reader.base or "")
+    return Found(gaps, reader.left, reader.base or "")
 
 
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.gaps: list[tuple[tuple[int, int], str, str | None]] = []
+        self.gaps: list[tuple[tuple[int, int], str, str | None, bool]] = []
         self.left = 0
-        self.language: str | None = None
+        self.open: list[tuple[str, str | None]] = []  # elements, each with the language in it
         self.base: str | None = None
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in TEXT:
             self.set_cdata_mode(tag)
+        name = tag.partition(HOLE)[0]
+        for ended in [*(["p"] if ENDS_P.fullmatch(name) else []), *ENDS.get(name, [])]:
+            self._end(ended, FENCES)
         told = dict(reversed(attrs))  # of an attribute that comes twice the first counts
-        if tag == "html" and self.language is None:
-            self.language = told.get("lang")
+        language = self._language(name, told)
+        if not VOID.fullmatch(name):
+            self.open.append((name, language))
         elif tag == "base" and self.base is None:
             self.base = told.get("href")
-        elif tag.partition(HOLE)[0] == "img":
+        elif name == "img":
             source = told.get("src") or ""
             templated = HOLE in tag + source + "".join(told)
             decoration = told.get("role") in ("presentation", "none")
             if templated or decoration or any(map(ALT.fullmatch, told)):
                 self.left += 1
             else:
-                self.gaps.append((self.getpos(), source, told.get("lang")))
+                self.gaps.append((self.getpos(), source, language, "lang" in told))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if any(name in ("svg", "math") for name, _ in self.open):  # a slash ends nothing elsewhere
+            self.handle_endtag(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in ("html", "body"):  # what comes behind them is in them still
+            self._end(tag.partition(HOLE)[0], {"table"})
+
+    def _language(self, tag: str, told: Mapping[str, str | None]) -> str | None:
+        around = self.open[-1][1] if self.open else None
+        if "lang" not in told or (tag == "html" and around):  # of two such tags the first counts
+            return around
+        return told["lang"] or ""
+
+    def _end(self, tag: str, fences: set[str]) -> None:
+        """Ends the innermost element of that name and all in it, unless a fence is between."""
+        for place, (name, _) in reversed([*enumerate(self.open)]):
+            if name == tag:
+                del self.open[place:]
+            if name == tag or name in fences:
+                return
 
 
 def local_path(source: str, base: str, page: Path, root: Path) -> Path | None:

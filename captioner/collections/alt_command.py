@@ -17,9 +17,7 @@ PROBLEMS = ("doubtful", "elsewhere", "failed")
 
 @click.command()
 @click.argument("pages", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--lang", "language", help="The alt texts' language  [default: each page's, by lang=]"
-)
+@click.option("--lang", "language", help="The alt texts' language  [default: by the nearest lang=]")
 @click.option("--in-place", is_flag=True, help="Change the pages themselves.")
 @click.option("--json", "as_json", is_flag=True, help="Report on standard output, as JSON lines.")
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
@@ -47,8 +45,8 @@ def alt(
     those at http addresses, are reported. Of a folder all pages below it are taken, and addresses
     that begin with "/" are looked for in it; of a file, in the working folder.
 
-    A page's alt texts are in its language, where the model has that; else they are in the model's
-    first, and marked with lang=.
+    An alt text is in the language of what its picture stands in, by the nearest lang=, where the
+    model has that; else it is in the model's first, and marked with lang=.
 
     Alt texts that a calibrated model isn't sure of are listed, to be looked over.
 

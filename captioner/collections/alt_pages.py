@@ -32,8 +32,8 @@ def find_pages(places: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
 class Filler:
     """Fills pages, and captions each picture once for all of them.
 
-    Without a language, each page's alt texts are in its own where the captioner has that, else in
-    the captioner's first.
+    Without a language, each alt text is in that of what its picture stands in, where the captioner
+    has that, else in the captioner's first.
     """
 
     def __init__(self, captioner: Captioner, language: str | None = None) -> None:
@@ -76,7 +76,7 @@ class Filler:
             if path is None:
                 report["elsewhere"].append({"line": gap.line, "src": gap.source})
             else:
-                local.append((gap, path, self._language(gap.language or found.language)))
+                local.append((gap, path, self._language(gap.language)))
         self._caption((path, language) for _, path, language in local)
         alts = {}
         for gap, path, language in local:
@@ -90,7 +90,7 @@ class Filler:
             report["filled"].append(told)
             if best.doubtful:
                 report["doubtful"].append({**told, "confidence": best.confidence})
-            foreign = found.language and not gap.language and _main(found.language) != language
+            foreign = gap.language and not gap.own and _main(gap.language) != language
             alts[gap.start] = best.text, language if foreign else None
         return document.filled(alts), report
 

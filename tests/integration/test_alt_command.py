@@ -2,13 +2,16 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from conftest import attention_core
 from PIL import Image
 
 from captioner.caption import Caption
+from captioner.collections import alt_pages
 from captioner.collections.alt import Page, find_gaps
+from captioner.collections.stream import Result
 from captioner.predictor import Captioner
 
 
@@ -226,12 +229,72 @@ def test_a_page_in_a_pipe(alt, site, said, monkeypatch):
         ('<html lang="en-US"><img src=blue.png>', '<img alt="{}" src=blue.png>'),
         ("<html><img src=blue.png>", '<img alt="{}" src=blue.png>'),
         ('<html lang=de><img src=blue.png lang="fr">', '<img alt="{}" src=blue.png lang="fr">'),
+        ('<html lang=de><img src=blue.png lang="">', '<img alt="{}" src=blue.png lang="">'),
+        (
+            '<html lang="en"><p lang="fr"><img src=blue.png>',
+            '<img alt="{}" lang="en" src=blue.png>',
+        ),
+        ('<html lang="de"><p lang="en-GB"><img src=blue.png>', '<img alt="{}" src=blue.png>'),
     ],
 )
 def test_a_language_that_is_not_the_pages_is_marked(alt, site, said, monkeypatch, html, put):
     monkeypatch.chdir(site / "blog")
     text = said(site / "blog" / "blue.png")
     assert put.format(text) in alt("-", input=html).stdout
+
+
+@pytest.mark.parametrize(
+    ("html", "language"),
+    [
+        ("<p><img src=a>", None),
+        ('<html lang="de-AT"><p><b><img src=a>', "de-AT"),
+        ('<html lang=de><p lang="zh"><b><img src=a>', "zh"),
+        ("<html lang=de><p lang=zh><img src=a lang=fr>", "fr"),
+        ('<html lang=de><p lang=""><img src=a>', ""),
+        ('<html lang=de><img src=a lang="">', ""),
+        ("<html lang=de><p lang=zh></p><img src=a>", "de"),
+        ("<html lang=de><input lang=zh><img src=a>", "de"),
+        ("<html lang=de><P LANG=zh>x</P>\n<img src=a>", "de"),
+        ("<html lang=de><p lang=zh><b lang=fr></p><img src=a>", "de"),
+        ("<html lang=de><p lang=zh>x<p><img src=a>", "de"),
+        ("<html lang=de><p lang=zh>x<div><img src=a>", "de"),
+        ("<html lang=de><p lang=zh>x<br><img src=x alt=x><hr/><img src=a>", "de"),
+        ("<html lang=de><ul><li lang=zh>x<li><img src=a>", "de"),
+        ("<html lang=de><ul><li lang=zh>x<ul><li>x<li><img src=a>", "zh"),
+        ("<html lang=de><ul><li lang=zh><p>x<ul><li>x</ul><li><img src=a>", "de"),
+        ("<html lang=de><dl><dt lang=zh>x<dd><img src=a>", "de"),
+        ("<html lang=de><table><tr lang=zh><td lang=fr>x<td><img src=a>", "zh"),
+        ("<html lang=de><table><tr lang=zh><td lang=fr>x<tr><td><img src=a>", "de"),
+        ("<html lang=de><table><thead lang=zh><tr><td>x<tbody><tr><td><img src=a>", "de"),
+        ("<html lang=de><div lang=zh><table><td></div><img src=a>", "zh"),
+        ("<html lang=de><div lang=zh></span></p><img src=a>", "zh"),
+        ("<html lang=de><body lang=zh></body></html><img src=a>", "zh"),
+        ("<html lang=de><div lang=zh /><img src=a>", "zh"),
+        ("<html lang=de><svg lang=zh /><img src=a>", "de"),
+        ("<html lang=de><svg><g lang=zh /></svg><img src=a>", "de"),
+        ("<html lang=de><p{% if x %} class=x{% endif %} lang=zh>x</p><img src=a>", "de"),
+        ("{% if x %}<html lang=de>{% else %}<html lang=zh>{% endif %}<img src=a>", "de"),
+    ],
+)
+def test_the_language_is_the_one_around_it(html, language):
+    (gap,) = find_gaps(html).gaps
+    assert (gap.language, gap.own) == (language, "a lang" in html)
+
+
+def test_each_part_of_a_page_has_its_language(tmp_path, monkeypatch):
+    def caption_all(_, paths, asked):
+        caption = SimpleNamespace(text=f"{asked.language}!", doubtful=False)
+        return [Result(path, caption) for path in paths]
+
+    monkeypatch.setattr(alt_pages, "caption_all", caption_all)
+    filler = alt_pages.Filler(SimpleNamespace(languages=("en", "zh", "de")))
+    page = b"""<html lang="de-AT"><img src=a><p lang="zh"><img src=a></p><p lang="fr"><img src=a>"""
+    filled, _ = filler.fill(page, tmp_path / "page.html", tmp_path)
+    assert re.findall("<img (.*?) src=a>", filled.decode()) == [
+        'alt="de!"',
+        'alt="zh!"',
+        'alt="en!" lang="en"',
+    ]
 
 
 def test_a_picture_is_captioned_once(alt, site, monkeypatch):

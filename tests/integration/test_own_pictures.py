@@ -183,7 +183,7 @@ BAD_DATA = {
     "expected COCO's keys, images .id, file_name. and annotations .*, got info, pictures": (
         lambda f: bad_coco(f, {"info": {}, "pictures": []})
     ),
-    "got images, annotations": (
+    "has no captions: none of its annotations has a 'caption'": (
         lambda f: bad_coco(f, coco() | {"annotations": [{"id": 1, "text": "A dog."}]})
     ),
     "captions.json is not JSON": (lambda f: (f / "captions.json").write_text('{"images": [')),

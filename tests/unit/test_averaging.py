@@ -163,3 +163,12 @@ def test_the_config_may_differ_where_the_model_does_not(tmp_path):
     places = [saved(tmp_path / str(seed), 1.0, config={"seed": seed}) for seed in (1, 2)]
     checkpoint.average(places, tmp_path / "mean")
     assert checkpoint.read(tmp_path / "mean").config == {"seed": 1}
+
+
+def test_what_is_alike_stays_to_the_last_bit():
+    """As the weights of a frozen encoder do, whose features are cached under their bytes."""
+    kept = Snapshots(TrainingConfig(epochs=1, average=3))
+    alike = torch.tensor([-0.0, 0.1, 0.7])
+    for number in range(3):
+        kept.add(0.5, number, {"w": alike})
+    assert kept.mean()["w"].view(torch.int32).tolist() == alike.view(torch.int32).tolist()

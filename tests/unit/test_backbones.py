@@ -137,6 +137,16 @@ def test_weights_from_a_file(tmp_path: Path, published: dict[str, Tensor], suffi
         assert torch.equal(tensor, published[name.removeprefix("network.")])
 
 
+@pytest.mark.parametrize("name", ["model", "state_dict"])
+def test_weights_in_the_file_of_a_training(
+    tmp_path: Path, published: dict[str, Tensor], name: str
+) -> None:
+    torch.save({"epoch": 3, name: published, "optimizer": {"lr": 0.1}}, tmp_path / "mine.pth")
+    found = read_weights(tmp_path / "mine.pth")
+    assert found.keys() == published.keys()
+    assert all(torch.equal(found[key], tensor) for key, tensor in published.items())
+
+
 def test_weights_of_imagenet_come_from_torch_hub(
     tmp_path: Path, published: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,17 +207,24 @@ def test_efficientnet_lite_takes_its_published_file() -> None:
 
 
 def test_files_that_are_no_weights(tmp_path: Path) -> None:
-    text, code, half = tmp_path / "a.pth", tmp_path / "b.pth", tmp_path / "c.safetensors"
-    text.write_text("hello")
-    torch.save({"model": Path("x")}, code)
+    code, half = tmp_path / "b.pth", tmp_path / "c.safetensors"
+    torch.save({"a": torch.ones(200)}, code)
+    (tmp_path / "half.pth").write_bytes(code.read_bytes()[:500])
     half.write_bytes(b"\x08")
-    for path in (text, code, half):
-        with pytest.raises(UserError, match="can't be read as weights") as caught:
+    for path in (tmp_path / "half.pth", half, tmp_path):
+        with pytest.raises(UserError, match=r"can't be read as weights \(.*\): fetch") as caught:
             read_weights(path)
         assert "\n" not in str(caught.value)
-    torch.save({"epoch": 3}, code)
-    with pytest.raises(UserError, match="it isn't a table of tensors"):
-        read_weights(code)
+    text = tmp_path / "a.csv"
+    for content in ("image,caption\na.jpg,A dog.\n", "hello", "a.jpg#0\tA dog.", "{}", ""):
+        text.write_text(content)
+        with pytest.raises(UserError, match=r"it isn't a table of tensors.*state_dict\(\) alone"):
+            read_weights(text)
+    for other in ({"model": Path("x")}, {"epoch": 3}, {"model": {"a": 3}}, torch.ones(2)):
+        torch.save(other, code)
+        with pytest.raises(UserError, match="it isn't a table of tensors") as caught:
+            read_weights(code)
+        assert "weights_only" not in str(caught.value)
     with pytest.raises(UserError, match="There are no weights at"):
         read_weights(tmp_path / "none.pth")
 

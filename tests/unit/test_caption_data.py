@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from attention_core.errors import UserError
+from captioner import coco
 from captioner.data import DataConfig, read
+from captioner.rows import table
 
 SPLITS = ("train", "val", "test")
 NAMES = ["a.jpg", "b.jpg", "c.jpg"]
@@ -107,6 +109,150 @@ def test_every_format_gives_the_same(folder: Path, write, monkeypatch, capsys) -
     colours = [picture.open().getpixel((3, 3))[0] // 45 for picture in corpus.pictures.values()]
     assert sorted(colours) == [0, 1, 2]
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_folder_of_flickr8k_as_it_comes(folder: Path) -> None:
+    (file,) = tokens(folder)
+    (folder / "Flickr8k.lemma.token.txt").write_text("a.jpg#0\tbe a\n")
+    (folder / "ExpertAnnotations.txt").write_text("a.jpg\tb.jpg#2\t1\t1\t1\n")
+    (folder / "readme.txt").write_bytes("Grüße".encode("latin-1"))
+    (folder / "empty.txt").write_bytes(b"")
+    corpus = read(config(folder), SPLITS)
+    assert corpus.name == str(file)
+    assert {split: corpus.of(split, "en") for split in SPLITS} == {
+        split: {name: TEXTS[name]} for name, split in TOLD.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("ending", "row", "problem"),
+    [
+        (
+            "csv",
+            "b.jpg,A cat, asleep",
+            "line 3: there are more .*, 'asleep' is left over: .*, quote the",
+        ),
+        ("csv", 'b.jpg, "A cat, asleep"', "line 3: .* comma in it, quote .*, without a space"),
+        ("tsv", "b.jpg\tA cat\tasleep", "line 3: .* where a caption has a tab in it, quote the"),
+        ("bar", "b.jpg|A cat|asleep", "line 3: .* where a caption has a bar in it, take that out"),
+        ("csv", "b.jpg", "line 3: there are fewer .*, none for caption: add what is missing"),
+        ("split", "A cat", "line 3: there are fewer .*, none for caption and split: add"),
+        ("split", "b.jpg,A cat", "line 3: there are fewer .*, none for split: add"),
+    ],
+)
+def test_rows_that_do_not_fit_the_header(folder: Path, ending: str, row: str, problem: str) -> None:
+    header = {"tsv": "image\tcaption", "bar": "image|caption", "split": "image,caption,split"}
+    mark = {"tsv": "\t", "bar": "|"}.get(ending, ",")
+    first = mark.join(["a.jpg", "A dog", *(["val"] if ending == "split" else [])])
+    path = folder / f"x.{ending}"
+    path.write_text("\n".join([header.get(ending, "image,caption"), first, row]))
+    with pytest.raises(UserError, match=problem) as caught:
+        read(config(path), SPLITS)
+    assert str(caught.value).startswith(f"{path}, line 3: ")
+
+
+def test_empty_fields_behind_the_last_column_are_none(folder: Path) -> None:
+    (folder / "x.csv").write_text("image,caption\na.jpg,A dog, ,\nb.jpg,A cat,,\n")
+    assert [row.text for row in table(folder / "x.csv")] == ["A dog", "A cat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("captions_train2014", "train"),
+        ("captions_val2017", "val"),
+        ("image_info_test-dev2017", "test"),
+        ("TRAIN", "train"),
+        ("my.val", "val"),
+        ("captions-validation", "val"),
+        ("training 2", "train"),
+        ("latest", None),
+        ("latest_val", "val"),
+        ("constraints", None),
+        ("interval", None),
+        ("values", None),
+        ("trains", None),
+    ],
+)
+def test_the_split_is_a_word_of_the_file_s_name(
+    tmp_path: Path, name: str, split: str | None
+) -> None:
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": [{"id": 1, "image_id": 1, "caption": "A dog."}],
+        "categories": [{"id": 1}],  # which are of other tasks
+    }
+    (tmp_path / f"{name}.json").write_text(json.dumps(content))
+    (row,) = coco.rows(tmp_path / f"{name}.json")
+    assert row.split == split
+
+
+IMAGE = {"id": 1, "file_name": "a.jpg"}
+CAPTION = {"id": 1, "image_id": 1, "caption": "A dog."}
+SENTENCES = {"filename": "a.jpg", "split": "val", "sentences": [{"raw": "A dog."}]}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (
+            {"images": [IMAGE], "annotations": [CAPTION, {"id": 2, "caption": "A dog."}]},
+            r"annotations\[1\] has no 'image_id': add it or leave the entry out",
+        ),
+        (
+            {"images": [IMAGE], "annotations": [CAPTION, {"id": 2, "image_id": 1}]},
+            r"annotations\[1\] has no 'caption'",
+        ),
+        (
+            {"images": [IMAGE], "annotations": [{"id": 1, "image_id": 1, "bbox": [1, 2, 3, 4]}]},
+            r"has no captions: none .* has a 'caption', as in COCO's instances_\*.json: name a",
+        ),
+        (
+            {"images": [IMAGE], "annotations": [CAPTION | {"caption": 7}]},
+            r"annotations\[0\]: 'caption' must be text, got 7",
+        ),
+        (
+            {"images": [IMAGE], "annotations": [CAPTION | {"image_id": [1]}]},
+            r"annotations\[0\]: 'image_id' must be a number or text, got \[1\]",
+        ),
+        (
+            {"images": [IMAGE, {"id": 2}], "annotations": [CAPTION]},
+            r"images\[1\] has no 'file_name'",
+        ),
+        ({"images": [IMAGE]}, "expected COCO's keys, .* got images"),
+        ({"images": [SENTENCES, {"filename": "b.jpg"}]}, r"images\[1\] has no 'split'"),
+        (
+            {"images": [SENTENCES | {"sentences": [{"raw": "A dog."}, {"tokens": []}]}]},
+            r"images\[0\].sentences\[1\] has no 'raw'",
+        ),
+    ],
+)
+def test_keys_that_are_missing_are_named(tmp_path: Path, content: object, problem: str) -> None:
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=problem):
+        coco.rows(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("told", ["Train", "VAL", "Validation", "Test"])
+def test_splits_may_have_capitals(folder: Path, told: str) -> None:
+    (folder / "x.csv").write_text(f"image,caption,split\na.jpg,A dog,{told}\n")
+    split = told.lower().replace("idation", "")
+    assert list(read(config(folder), SPLITS).of(split, "en")) == ["a.jpg"]
+
+
+def test_a_split_that_is_none_is_told_as_written(folder: Path) -> None:
+    (folder / "x.csv").write_text("image,caption,split\na.jpg,A dog,Trian\n")
+    with pytest.raises(UserError, match=r"unknown split 'Trian'\. Did you mean 'train'"):
+        read(config(folder), SPLITS)
+
+
+def test_a_name_in_other_letters_is_the_nearest(folder: Path) -> None:
+    (folder / "a.jpg").rename(folder / "cat.jpg")
+    (folder / "x.csv").write_text("image,caption\nCAT.JPG,A cat\n")
+    with pytest.raises(UserError, match=r"such as 'CAT\.JPG'\. Did you mean 'cat\.jpg'\?"):
+        read(config(folder), SPLITS)
+    with pytest.raises(UserError, match=r"Did you mean '.*x\.csv'\?"):
+        read(config(folder / "X.CSV"), SPLITS)
 
 
 def test_only_the_splits_asked_for(folder: Path) -> None:

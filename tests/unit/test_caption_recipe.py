@@ -36,6 +36,12 @@ def test_what_a_reward_excludes(changes, problem):
     assert problem in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [31, 2049, 20_000])
+def test_pictures_are_neither_tiny_nor_huge(size):
+    with pytest.raises(UserError, match=r"encoder\.size must be at (least 32|most 2048), got"):
+        from_dict(CaptionRecipe, RECIPE | {"encoder": {"size": size}})
+
+
 def test_teacher_forcing_takes_all_of_it():
     training = {"epochs": 1, "label_smoothing": 0.1}
     recipe = from_dict(CaptionRecipe, {"out": "runs/x", "training": training})
