@@ -17,8 +17,7 @@ class CiderReward:
     """CIDEr-D of sampled captions against a picture's references, both as ids.
 
     ``corpus`` is the training captions of each picture, for the document frequencies; those in
-    Chinese are counted by the words of jieba: rewarded by character, captions come to say that a
-    man and a woman are there, whatever is.
+    Chinese are counted by the words of jieba, which are its pieces too.
     """
 
     def __init__(self, corpus: Iterable[Sequence[str]], tokenizer: Tokenizer) -> None:

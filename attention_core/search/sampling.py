@@ -58,8 +58,9 @@ def sample(
         raise ValueError(f"temperature: expected above 0, got {temperature}")
 
     def draw(logits: Tensor) -> Tensor:
-        below = logits - logits.amax(-1, keepdim=True)  # which no τ makes too large a number
-        return drawn(truncated(below / temperature, top_k, top_p).softmax(-1), generator)
+        if temperature != 1:  # the largest becomes 0, which no τ makes too large a number
+            logits = (logits - logits.amax(-1, keepdim=True)) / temperature
+        return drawn(truncated(logits, top_k, top_p).softmax(-1), generator)
 
     found = unroll(
         step,

@@ -55,6 +55,9 @@ trains, captions and scores; all figures are in [captions.csv](captions.csv).
 - Cross-entropy and CIDEr as the reward are rows apart, and richness tells what a higher CIDEr may
   have cost: words of a caption; percent of captions that repeat a word at once or a pair of words;
   different words and pairs in percent of all; different words.
+- What `chinese-translated-reward` says is often no sentence, such as
+  一个年轻的孩子在一个红色的衬衫: its scores are higher than without the reward, and its
+  captions worse.
 - Mean ± standard deviation over seeds, then each seed's.
 """
 
