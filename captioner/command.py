@@ -61,7 +61,7 @@ from captioner.collections.request import Request
 )
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
 @click.option(
-    "--fast", is_flag=True, help="See in 16 bits, if the processor can: sooner, nearly as good."
+    "--fast", is_flag=True, help="See in 16 bits, if that is sooner here: nearly as good."
 )
 def caption(**options: Any) -> None:
     """Caption PICTURES: files, folders, or - for names on standard input, one a line.

@@ -103,7 +103,7 @@ class Captioner:
         """The same captioner for this processor and for use alone: its weights laid out
         (``packed``) and its normalisations folded, the captions the same.
 
-        ``fast`` computes the network that sees in bfloat16 where the processor can, and rounds the
+        ``fast`` computes the network that sees in bfloat16 where that is sooner, and rounds the
         other weights to 8 bits: a quarter to a half less time. What it costs is in
         ``docs/performance.md``.
         """

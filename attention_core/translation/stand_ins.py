@@ -28,6 +28,7 @@ _PART = re.compile(  # an address, a tag, or else a word
     r"|[^\s<]+|<"
 )
 _NUMBER = re.compile(r"(?<![0-9A-Za-z.,:/-])[0-9]{3,}(?![0-9A-Za-z]|[.,:/-][0-9])")
+_OPENS = re.compile(r"<\w[^<>]*>$")  # what lies behind it
 _RARE = 5  # pieces of a name that the model has hardly seen
 _RARE_ALONE = 3  # where no word beside it has a capital, as those of a title have
 _CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -73,7 +74,8 @@ class Held(NamedTuple):
 
 def held(sentence: str, tokenizer: Tokenizer, *, names: bool = False) -> Held:
     """The sentence with stand-ins for what the model can't know; of those that lie side by side,
-    one. There may be more spans than stand-ins, and the text then holds the rest itself.
+    one. There may be more spans than stand-ins, and the text then holds the rest itself. Between a
+    tag and a word there is a space, as there is around words.
 
     With ``names``, words with a capital that come in many pieces are held too, in fewer where no
     word beside them has one, unless the phrase book has them. It is not for German, in which every
@@ -92,20 +94,66 @@ def held(sentence: str, tokenizer: Tokenizer, *, names: bool = False) -> Held:
             joined.append((start, end))
     text, last = "", 0
     for symbol, (start, end) in zip(STAND_INS, joined, strict=False):
-        text += sentence[last:start] + symbol
+        text += sentence[last:start]
+        if sentence[start] == "<":
+            before, after = sentence[:start][-1:], sentence[end : end + 1]
+            symbol = f"{_gap(before)}{symbol}{_gap(after)}"
+        text += symbol
         last = end
     return Held(text + sentence[last:], [sentence[start:end] for start, end in joined])
 
 
 def restored(text: str, spans: Sequence[str]) -> str:
-    """The text with what its stand-ins stand for; a stand-in for nothing is left out.
+    """The text with what its stand-ins stand for; a stand-in for nothing is left out. A tag that
+    opens lies at what follows, one that closes at what was before.
 
     >>> restored("Ich liebe \\x01.", ["😀"])
     'Ich liebe 😀.'
+    >>> restored("Hallo \\x01 Welt \\x02.", ["<b>", "</b>"])
+    'Hallo <b>Welt</b>.'
     """
     for index, symbol in enumerate(STAND_INS):
-        text = text.replace(symbol, spans[index] if index < len(spans) else "")
+        span = spans[index] if index < len(spans) else ""
+        if span.startswith("</"):
+            text = re.sub(rf" *{symbol}", symbol, text)
+        if _OPENS.search(span):
+            text = re.sub(rf"{symbol} *", symbol, text)
+        text = text.replace(symbol, span)
     return text
+
+
+def once(texts: Sequence[str]) -> list[str]:
+    """The texts, one after the other, without the stand-ins that came before.
+
+    >>> once(["\\x01 and \\x02 or \\x02.", "\\x01", "\\x03"])
+    ['\\x01 and \\x02 or.', '', '\\x03']
+    """
+    seen: set[str] = set()
+    found = []
+    for text in texts:
+        kept = ""
+        for character in text:
+            if character in seen:
+                kept = kept.removesuffix(" ")
+            else:
+                kept += character
+            if character in STAND_INS:
+                seen.add(character)
+        found.append(kept)
+    return found
+
+
+def astray(source: str, target: str) -> int:
+    """How many stand-ins are left out of the target, or come too often there.
+
+    >>> astray("\\x01 saw \\x02.", "\\x01 \\x01 sah.")
+    2
+    """
+    return sum(abs(source.count(symbol) - target.count(symbol)) for symbol in STAND_INS)
+
+
+def _gap(neighbour: str) -> str:
+    return " " if re.fullmatch(_LETTER, neighbour) else ""
 
 
 def _unknown(sentence: str, tokenizer: Tokenizer, names: bool) -> list[tuple[int, int]]:

@@ -14,7 +14,7 @@ from attention_core.tokenizer import Tokenizer
 from attention_core.translation.confidence import DOUBTFUL, Confidence
 from attention_core.translation.found import Found
 from attention_core.translation.sentences import cut, sentences, without_end, written_out
-from attention_core.translation.stand_ins import STAND_INS, Held, held, restored
+from attention_core.translation.stand_ins import STAND_INS, Held, astray, held, once, restored
 
 BATCH = 32
 LONGEST_SENTENCE = 200  # tokens
@@ -154,7 +154,8 @@ class TextTranslator(ABC):
         return [EncodedSentence([*ids, self.tokenizer.eos], ended, kept.spans)]
 
     def decode(self, ids: list[list[int]], *, to: str, width: int) -> list[Sequence[Found]]:
-        """What beam search makes of encoded sentences, best first, but saying nothing last.
+        """What beam search makes of encoded sentences, best first; but after all others what says
+        nothing, and after what carries every stand-in over once what doesn't.
 
         Like lengths are in one batch.
         """
@@ -167,8 +168,16 @@ class TextTranslator(ABC):
             longest = 2 * max(map(len, batch)) + 10
             searched = self.search_batch(batch, to=to, width=width, max_length=longest)
             for i, ranked in zip(chunk, searched, strict=True):
-                found[i] = sorted(ranked, key=says_nothing)
+                found[i] = self._ranked(ids[i], ranked)
         return found
+
+    def _ranked(self, ids: list[int], found: Sequence[Found]) -> list[Found]:
+        source = self.tokenizer.decode(ids)
+
+        def faults(one: Found) -> tuple[bool, int]:
+            return says_nothing(one), astray(source, self.tokenizer.decode(one.tokens))
+
+        return sorted(found, key=faults)
 
     def _joined(
         self,
@@ -215,16 +224,19 @@ class TextTranslator(ABC):
         return self._said(sentence, found).text
 
     def _said(self, sentence: EncodedSentence, hypothesis: Found) -> _Said:
-        """What is shown of a sentence. A stand-in that the model left out is put at the end."""
+        """What is shown of a sentence: a stand-in that the model left out is put at the end, and one
+        that it repeats is shown once.
+        """
 
         def shown(word: str) -> str:
             return restored(word if sentence.ended else without_end(word), sentence.spans)
 
         source = self.tokenizer.words(sentence.ids)
-        spoken = self.tokenizer.decode(hypothesis.tokens)
+        (spoken,) = once([self.tokenizer.decode(hypothesis.tokens)])
+        told, places = zip(*self.tokenizer.words(hypothesis.tokens), strict=True)
         target = [
             (word, where)
-            for word, where in self.tokenizer.words(hypothesis.tokens)
+            for word, where in zip(once(told), places, strict=True)
             if word != "</s>" and shown(word)
         ]
         rows: list[list[float]] = []

@@ -44,7 +44,7 @@ float16, from memory does. The share is how much of a turn that is: the median o
 FAST = """## What fast costs
 
 A fast translation has weights of 8 bits; a fast caption too, and is of a network that sees in
-bfloat16, where the processor has it (`attention-core caption --fast`). On validation data, with the
+bfloat16, where that is sooner (`attention-core caption --fast`). On validation data, with the
 models that ship:
 """
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from captioner import folding
 from captioner.backbones import RANDOM, load_backbone
 from captioner.efficientnet_lite import EfficientNetLite
 from captioner.folding import fold
@@ -35,7 +36,8 @@ def test_a_folded_network_sees_the_same():
 
 @pytest.mark.skipif(not BFLOAT16, reason="this processor has no bfloat16")
 @torch.inference_mode()
-def test_in_16_bits_it_sees_nearly_the_same():
+def test_in_16_bits_it_sees_nearly_the_same(monkeypatch):
+    monkeypatch.setattr(folding, "pays", lambda: True)
     network = network_of()
     before = network(PICTURES)
     fold(network, half=True)
@@ -48,8 +50,23 @@ def test_in_16_bits_it_sees_nearly_the_same():
     assert {w.dtype for w in network.blocks[1:].parameters()} == {torch.bfloat16}
 
 
-def test_without_bfloat16_nothing_is_rounded(monkeypatch):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {})
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ({}, False),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": False}, False),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True, "amx_bf16": True}, True),
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": True}, True),
+        ({"cpu_name": "AMD EPYC", "avx512_bf16": False}, False),
+    ],
+)
+def test_where_16_bits_pay(has, expected, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    assert folding.pays() == expected
+
+
+def test_where_they_do_not_pay_nothing_is_rounded(monkeypatch):
+    monkeypatch.setattr(folding, "pays", lambda: False)
     network = network_of()
     fold(network, half=True)
     assert {weight.dtype for weight in network.parameters()} == {torch.float32}

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from attention_core.search import Hypothesis
 from attention_core.tokenizer import Tokenizer
 from attention_core.translation.corpora import Pair
 from attention_core.translation.predictor import Translator
-from attention_core.translation.stand_ins import STAND_INS, held, replaced, restored
+from attention_core.translation.stand_ins import STAND_INS, astray, held, once, replaced, restored
 
 TOKENIZER = Tokenizer.train(
     ["I love you and me, Tom. See <a> = b@c 12 x < y."] * 9, vocabulary=320, languages=["de"]
@@ -63,7 +64,10 @@ def test_a_name_beside_chinese() -> None:
         ("I love مرحبا بالعالم!", "I love \x01", ["مرحبا بالعالم!"]),
         ("See «Привет», Tom.", "See \x01, Tom.", ["«Привет»"]),
         ("See b@c.de, me.", "See \x01, me.", ["b@c.de"]),
-        ("<a>See</a> me.", "\x01See\x02 me.", ["<a>", "</a>"]),
+        ("<a>See</a> me.", "\x01 See \x02 me.", ["<a>", "</a>"]),
+        ("See <a>me</a>.", "See \x01 me \x02.", ["<a>", "</a>"]),
+        ("See <a>me</a><b>you</b>", "See \x01 me \x02 you \x03", ["<a>", "</a><b>", "</b>"]),
+        ("<a>猫</a> me.", "\x01 me.", ["<a>猫</a>"]),
         ("I 猫love狗.", "I \x01love\x02.", ["猫", "狗"]),
         ("x < y.", "x < y.", []),
     ],
@@ -133,3 +137,40 @@ def test_bpe_dropout_is_told_by_its_seed() -> None:
 @pytest.mark.parametrize(("character", "known"), [("T", True), (" ", True), ("猫", False)])
 def test_what_the_vocabulary_knows(character: str, known: bool) -> None:
     assert TOKENIZER.knows(character) is known
+
+
+def test_a_repeated_stand_in_is_shown_once() -> None:
+    assert once(["Ich sah \x01 \x01 und \x02."]) == ["Ich sah \x01 und \x02."]
+    assert once(["\x01", "\x01.", "x"]) == ["\x01", ".", "x"]
+
+
+def test_stand_ins_astray_are_counted() -> None:
+    assert astray("\x01 saw \x02.", "\x02 sah \x01.") == 0
+    assert astray("\x01 saw \x02.", "\x02 \x02 sah.") == 2
+    assert astray("I saw.", "Ich \x03 sah.") == 1
+
+
+def test_what_carries_everything_over_once_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    translator = Translator.load()
+    said = ["Ich sah \x01 \x01.", "", "Ich sehe \x01.", "Ich sah Tom."]
+    ranked = [
+        Hypothesis(
+            [*(translator.tokenizer.spell([text])[0] if text else []), 2], [], 0.0, None, True
+        )
+        for text in said
+    ]
+    monkeypatch.setattr(translator, "search_batch", lambda *_, **__: [ranked])
+    (found,) = translator.decode(translator.tokenizer.spell(["I saw \x01."]), to="de", width=4)
+    assert [translator.tokenizer.decode(one.tokens) for one in found] == [
+        "Ich sehe \x01.",
+        "Ich sah \x01 \x01.",
+        "Ich sah Tom.",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("language", ["fr", "cs"])
+def test_tags_stay_around_their_word(language: str) -> None:
+    (found,) = Translator.load().translate(["The dog is <i>big</i>."], to=language)
+    assert found.tokens[-3] == "<i>" and found.tokens[-1] == "</i>."
+    assert found.text.endswith(f"<i>{found.tokens[-2]}</i>.")
