@@ -83,8 +83,8 @@ def save(
     earlier checkpoint readable. `half` stores floating weights as float16.
 
     Raises:
-        UserError: `directory` holds something other than a checkpoint, or can't be written.
-        ValueError: a weight is too large for float16.
+        UserError: `directory` holds something other than a checkpoint, or can't be written, or a
+            weight is too large for float16.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -94,9 +94,8 @@ def save(
     """
     from safetensors.torch import save as serialized
 
+    check_place(directory)
     place = Path(directory).resolve()
-    if not (_is_checkpoint(place) or _is_free(place)):
-        raise UserError(f"{directory} is not a checkpoint: save to another directory.")
     new, old = _beside(place, "new"), _beside(place, "old")
     header = {"format": FORMAT, "task": task, "config": config}
     text = json.dumps(header, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -114,6 +113,19 @@ def save(
     except OSError as error:
         raise UserError(f"Can't save a checkpoint at {directory}: {error.strerror}.") from None
     shutil.rmtree(old, ignore_errors=True)
+
+
+def check_place(directory: str | os.PathLike[str]) -> None:
+    """Whether a checkpoint can be saved there, for who wants to know before there is one to save.
+
+    Raises:
+        UserError: `directory` holds something other than a checkpoint.
+
+    >>> check_place("nothing/there/yet")
+    """
+    place = Path(directory).resolve()
+    if not (_is_checkpoint(place) or _is_free(place)):
+        raise UserError(f"{directory} is not a checkpoint: save to another directory.")
 
 
 def read(directory: str | os.PathLike[str], weights: str = WEIGHTS) -> Checkpoint:
@@ -291,7 +303,10 @@ def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
     if half and copy.is_floating_point():
         copy = copy.half()
         if copy.isinf().any() and not tensor.isinf().any():
-            raise ValueError(f"{name} holds values too large for float16: save it with half=False")
+            raise UserError(
+                f"{name} holds values too large for float16: the training went astray, which a"
+                " lower learning rate or clipping may prevent (or save it with half=False)"
+            )
     return copy
 
 

@@ -63,6 +63,10 @@ class Commands(click.Group):
             problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         except ModuleNotFoundError as error:
             problem = f"this needs the package {error.name}: pip install 'attention-core[all]'"
+        except RuntimeError as error:
+            if "allocate memory" not in str(error):
+                raise
+            problem = "there is not enough memory: make the model or its batches smaller"
         click.echo(f"error: {problem}", err=True)
         sys.exit(1)
 

@@ -42,9 +42,12 @@ def load_recipe(
     Model(hidden=8, cell='lstm')
     """
     tree = _read(path)
+    task = tree.get("task")
     problems = []
     for override in overrides:
         problems += _override(tree, override)
+    if tree.get("task") != task:
+        problems.append(f"task is {task!r} in this recipe: take a recipe of the other task")
     if not any(field.name == "task" for field in _fields(recipe_type)):
         tree.pop("task", None)
     return _build(recipe_type, tree, str(path), problems)

@@ -198,7 +198,7 @@ def find_checkpoint(name: str) -> Path:
     'everyday'
     """
     path = Path(name)
-    if os.path.exists(path) or path.name != name:
+    if os.path.exists(name) or path.name != name:
         return path
     installed = installed_tasks()
     shipped = load_task(name).shipped if name in installed else None

@@ -68,6 +68,7 @@ class CaptionRecipe(Recipe):
     start: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.encoder.fine_tune and not self.training.learning_rate:
             raise UserError("training.learning_rate: the encoder's follows it, so it can't be 0")
         if self.encoder.labels and self.encoder.fine_tune:
@@ -116,6 +117,7 @@ class CaptionLearner(Learner):
 
     def __init__(self, recipe: CaptionRecipe) -> None:
         self.recipe = recipe
+        checkpoint.check_place(Path(recipe.out) / "best")
         encoder, begin = recipe.encoder, recipe.beginning
         self.corpus = read(recipe.data, ("train", "val"))
         for split in ("train", "val"):

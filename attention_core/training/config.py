@@ -158,13 +158,20 @@ class SelfCriticalConfig:
 class Recipe:
     """What every task's recipe has; a task's own recipe adds its data, model and search.
 
+    Raises UserError where it has no folder, or a seed out of bounds.
+
     >>> Recipe(out="runs/mine", training=TrainingConfig(epochs=3)).seed
     1
     """
 
     out: str  # the folder of the run
-    seed: int = field(default=1, metadata={"min": 0})
+    seed: int = field(default=1, metadata={"min": 0, "max": 2**32 - 1})
     training: TrainingConfig
+
+    def __post_init__(self) -> None:
+        check_bounds(self)
+        if not self.out:
+            raise UserError("out: name the folder of the run, such as runs/mine")
 
 
 @dataclass(frozen=True, kw_only=True)

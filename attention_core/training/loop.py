@@ -106,6 +106,11 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
         loop.learn(interrupted)
         if loop.run.update == before:
             loop.display.print(f"{out} had ended already, at update {before}")
+        elif loop.run.stopped:
+            loop.display.print(
+                f"stopped at update {loop.run.update}: {config.patience} validations without a"
+                f" better {learner.metric}"
+            )
         if config.average:
             loop.average()
         if loop.run.best == -math.inf:

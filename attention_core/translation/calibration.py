@@ -49,7 +49,7 @@ def measured(translator: Translator, pairs: Sequence[Pair]) -> list[Measured]:
             [sentence.ids for sentence, _ in whole], to=language, width=translator.search.beam
         )
         for (sentence, rows), (best, *_) in zip(whole, found, strict=True):
-            score = chrf.sentence_score(translator.text(sentence, best), rows).score
+            score = chrf.sentence_score(translator.text(sentence, best, language), rows).score
             results.append(Measured(sentence.ids, best, language, score / 100))
     return results
 

@@ -7,9 +7,11 @@ import os
 import shlex
 import sys
 import warnings
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from attention_core.translation.predictor import Translation, Translator
 
 BATCH = 64  # lines of standard input at a time
+BUFFER = 65536  # bytes of it
 
 
 @click.command()
@@ -77,7 +80,7 @@ def translate(
         raise click.UsageError("--arcs is a way to draw: give the FILE by --alignment")
     from attention_core.translation.predictor import Translator, shipped
 
-    if checkpoint:
+    if checkpoint is not None:
         translator = Translator.load(find_checkpoint(checkpoint)).prepared(fast=fast)
     else:
         translator = shipped(language, fast=fast)
@@ -97,13 +100,18 @@ def translate(
 def _serve_lines(
     translator: Translator, language: str, beam: int | None, nbest: int, as_json: bool
 ) -> bool:
-    """Translates standard input line by line; whether every line could be."""
-    numbered = enumerate(sys.stdin.buffer, start=1)
+    """Translates standard input line by line, what is there at once together; whether every line
+    could be. An empty line stays one.
+    """
     number, failed = 0, False
-    while chunk := list(islice(numbered, BATCH)):
+    for chunk in _at_once(sys.stdin.buffer):
+        if number == 0 and chunk[0][1].startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+            raise UserError("standard input is UTF-16 text: save it as UTF-8")
         texts = {}
         for number, line in chunk:
             text = line.decode("utf-8", errors="surrogateescape").rstrip("\r\n")
+            if not text.strip():
+                continue
             try:
                 translator.encode(text)
             except UserError as error:
@@ -119,9 +127,25 @@ def _serve_lines(
                 _warn(translations[number], f"line {number}: ")
             elif not as_json:
                 click.echo()  # line n of the output stays that of line n of the input
+        sys.stdout.flush()
     if number == 0:
         raise UserError("standard input is empty: give a TEXT in quotes, or lines")
     return not failed
+
+
+def _at_once(stream: Any) -> Iterator[list[tuple[int, bytes]]]:
+    """The lines with their numbers, in groups of those that are there: who writes line by line
+    gets the translation of each before the next.
+    """
+    begun, number = b"", 0
+    while data := stream.read1(BUFFER):
+        *lines, begun = (begun + data).split(b"\n")
+        numbered = enumerate(lines, start=number + 1)
+        number += len(lines)
+        while chunk := list(islice(numbered, BATCH)):
+            yield chunk
+    if begun:
+        yield [(number + 1, begun)]
 
 
 def _print(best: Translation, language: str, nbest: int, as_json: bool) -> None:

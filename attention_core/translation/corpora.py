@@ -29,6 +29,8 @@ TATOEBA = {"zh": "cmn", "fr": "fra", "de": "deu"}
 PHRASES = {"train": "phrases.tsv", "val": "phrases-val.tsv", "test": "phrases-test.tsv"}
 PHRASES_HELD_OUT = ("cs",)  # the languages of "val" and "test"
 
+TRANSLATED = ("cs", "zh")
+
 _RECIPES = Path(__file__).parent / "recipes"
 
 _MULTI30K = "https://github.com/multi30k/dataset (data/task1/raw)"
@@ -135,6 +137,52 @@ def phrases(language: str, split: str = "train", *, into_english: bool = False) 
     if into_english:
         return _pairs(((row[place], row[0]) for row in rows), "en")
     return _pairs(((row[0], row[place]) for row in rows), language)
+
+
+def translated(
+    root: str | Path, split: str, language: str, *, into_english: bool = False
+) -> list[Pair]:
+    """What the corpora lack: everyday English sentences of Tatoeba in Czech, and English captions
+    of Multi30k in Chinese, or the other way. A large language model translated them for this, and
+    the translations come along, by a digest of the English, which `root` must have. `split` is
+    "train", "val" or "test", which is `test_2016_flickr` of Multi30k.
+
+    As in `tatoeba`, what is to be translated into English in "val" or "test" is not in "train".
+
+    Raises:
+        UserError: an unknown language or split, or a file that is missing or damaged.
+
+    >>> translated("nowhere", "train", "cs")  # without Tatoeba there is no English
+    []
+    """
+    _check("language", language, TRANSLATED)
+    _check("split of the translated sentences", split, PHRASES)
+    lines = (_RECIPES / f"translated-{language}.tsv").read_text("utf-8").splitlines()
+    known = dict(line.split("\t") for line in lines)
+    english = dict.fromkeys(_english(root, split, "tatoeba" if language == "cs" else "multi30k"))
+    rows = [(text, known[digest]) for text in english if (digest := _digest(text)) in known]
+    if not into_english:
+        return _pairs(rows, language)
+    pairs = _pairs(((theirs, text) for text, theirs in rows), "en")
+    if split == "train":
+        return pairs
+    learned = translated(root, "train", language, into_english=True)
+    learned += phrases(language, into_english=True)
+    seen = {key(pair.source) for pair in learned}
+    return [pair for pair in pairs if key(pair.source) not in seen]
+
+
+def _english(root: str | Path, split: str, corpus: str) -> list[str]:
+    if not (Path(root) / corpus).is_dir():
+        return []
+    if corpus == "tatoeba":
+        return [pair.source for language in TATOEBA for pair in tatoeba(root, split, language)]
+    part = "test_2016_flickr" if split == "test" else split
+    return [pair.source for pair in multi30k(root, part, "de")]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def own(

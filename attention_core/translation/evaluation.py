@@ -127,6 +127,10 @@ def test_sets(
             found[f"phrases {split} {pair}"] = corpora.phrases(
                 language, split, into_english=into_english
             )
+        if language in corpora.TRANSLATED:
+            pairs = corpora.translated(data, split, language, into_english=into_english)
+            if pairs:
+                found[f"translated {split} {pair}"] = pairs
     return found
 
 

@@ -62,6 +62,7 @@ class TranslateRecipe(Recipe):
     self_critical: SelfCriticalConfig | None = None  # from there, with BLEU as the reward
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.self_critical is None:
             return
         if self.start is None:
@@ -82,6 +83,7 @@ class TranslateLearner(Learner):
 
     def __init__(self, recipe: TranslateRecipe) -> None:
         self.recipe = recipe
+        checkpoint.check_place(Path(recipe.out) / "best")
         read, held_out = (mixture(recipe.data, split) for split in ("train", "val"))
         self.identity = {"text to learn from": fingerprint(*read, *held_out)}
         self.tokenizer = self._tokenizer(read)

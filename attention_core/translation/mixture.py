@@ -16,8 +16,9 @@ LANGUAGES = ("zh", "fr", "de", "cs")
 @dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """In each epoch so many pairs of each corpus and language, drawn anew, all of Tatoeba's that
-    are short, as greetings and the like are, and a phrase book some times over; or parallel text
-    of one's own, as ``corpora.own`` reads it, into any one language. Beside either, to learn from
+    are short, as greetings and the like are, and some times over a phrase book and what was
+    translated into languages that the corpora lack (``corpora.translated``); or parallel text of
+    one's own, as ``corpora.own`` reads it, into any one language. Beside either, to learn from
     alone, text of which a model made one side: its translations of the sources (Kim and Rush 2016)
     or back-translations of the targets (Sennrich et al. 2016, https://aclanthology.org/P16-1009).
 
@@ -37,6 +38,7 @@ class DataConfig:
     tatoeba: int = field(default=0, metadata={"min": 0})
     short: int = field(default=0, metadata={"min": 0})  # tokens of the English side
     phrases: int = field(default=0, metadata={"min": 0})  # times that each comes in an epoch
+    translated: int = field(default=0, metadata={"min": 0})  # times, of what the corpora lack
     vocabulary: int = field(default=8000, metadata={"min": 300})  # at most, if the text has so many
     longest: int = field(default=80, metadata={"min": 1})  # tokens; longer pairs are left out
     validation: int = field(default=200, metadata={"min": 1})  # sentences per corpus and language
@@ -50,8 +52,9 @@ class DataConfig:
             )
         if self.swap and not self.files:
             raise UserError("swap: it is of files; for the corpora under root, set into_english")
-        if self.files and self.phrases:
-            raise UserError("phrases: they go with the corpora under root, not with files")
+        for name in ("phrases", "translated"):
+            if self.files and getattr(self, name):
+                raise UserError(f"{name}: they go with the corpora under root, not with files")
         if self.files and self.into_english:
             raise UserError("into_english: it is of the corpora under root; for files, set swap")
         for language in self.languages:
@@ -127,6 +130,12 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
                 for language in data.languages
                 if split == "train" or language in corpora.PHRASES_HELD_OUT
             ]
+        if data.translated:
+            found += [
+                _translated(language, data, split)
+                for language in data.languages
+                if language in corpora.TRANSLATED
+            ]
     if data.synthetic and split == "train":
         found += [_synthetic(data.synthetic, language) for language in data.targets]
     for corpus in found:
@@ -139,6 +148,12 @@ def _phrases(language: str, data: DataConfig, split: str) -> Corpus:
     times = data.phrases if split == "train" else 1
     pairs = corpora.phrases(language, split, into_english=data.into_english) * times
     return Corpus(f"phrases_{language}", pairs, len(pairs), 0)
+
+
+def _translated(language: str, data: DataConfig, split: str) -> Corpus:
+    times = data.translated if split == "train" else 1
+    pairs = corpora.translated(data.root, split, language, into_english=data.into_english) * times
+    return Corpus(f"translated_{language}", pairs, len(pairs), 0)
 
 
 def _synthetic(path: str, language: str) -> Corpus:

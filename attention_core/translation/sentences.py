@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from attention_core.errors import UserError
@@ -9,31 +10,65 @@ from attention_core.tokenizer import clean
 
 _CLAUSE = re.compile(r"(?<=[,;:)])\s+|\s+(?=\()|(?<=[，；：、）])")
 _END = re.compile(
-    r"(?:(?<=[.!?])|(?<=[.!?][\"'”’)]))"  # an end, and perhaps what closes around it,
-    r"(?<!\b[A-Z]\.)(?<!\b[DM][rs]\.)(?<!\bMrs\.)(?<!\bSt\.)"  # not of an initial or a title,
-    r"\s+(?![a-z])"
-    r"|(?<=[。！？])|\n+"
+    r"(?P<mark>[.!?]+[\"'”’)\]]*(?:\s?»)?)(?P<gap>\s+(?![\s»]))"  # an end, with what closes
+    r"|[。！？]+[”’」』）》»\"]*(?P<wide>\s*)"
+    r"|(?<=[a-zà-ž]{2}[.!?])(?P<glued>)(?=[A-ZÀ-Ž][a-zà-ž])"
+    r"|(?<=[\u4e00-\u9fff][.!?])(?=[\u4e00-\u9fff])"
+    r"|(?P<lines>[ \t]*\n\s*)"
 )
+_INSIDE = re.compile(  # an end that is none: of an initial, a title, "z. B."
+    r"(?<!\w)(?:[A-Zzdhuaoeig]|[DM][rs]|Mrs|St|Mt|Prof)\.$"
+)
+_BEFORE_NUMBER = re.compile(
+    r"(?<!\w)(?:No|Nos|Nr|Fig|Abb|Vol|pp|ca|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$"
+)
+_ORDINAL = re.compile(
+    r"(?:^|(?<!\w)(?:am|ab|im|vom|zum|beim|bis|de[rmns]|die|das) )\d{1,2}\.$", re.IGNORECASE
+)
+_MONTH = re.compile(r"\d\.$")
+_MONTHS = re.compile(
+    r"(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b"
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_ADDRESS = re.compile(r"\S*(?:://|@|www\.|/)\S*")
+
+
+_TAG = r"</?\w[^<>]*>"
+_WITHIN = re.compile(rf"((?:{_TAG}\s*)*)(.*?)((?:\s*{_TAG})*)", re.DOTALL)
+
+
+class Part(NamedTuple):
+    """A sentence of a text, and the line breaks behind it.
+
+    >>> Part("It rains.", "\\n").text
+    'It rains.'
+    """
+
+    text: str
+    lines: str
 
 
 class Sentence(NamedTuple):
-    """A sentence as the model reads it: with a capital, and a full stop where it has no end.
+    """A sentence as the model reads it: with a capital, a full stop where it has no end, and not
+    in capitals throughout.
 
-    >>> Sentence("It rains.", ended=False).text
+    >>> Sentence("It rains.", ended=False, shouted=False).text
     'It rains.'
     """
 
     text: str
     ended: bool  # whether its end is the author's own
+    shouted: bool  # whether it was in capitals
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of a text, one by one.
+def sentences(text: str) -> list[Part]:
+    """The sentences of a text, one by one. The end of a line ends one too, but where lines are cut
+    by their length: after a capital and some words, with no end, before a small letter.
 
     Raises UserError when the text is empty, or holds what is not text: control characters, or
     bytes that are not UTF-8.
 
-    >>> sentences("Dr. Lee is here. Hello!")
+    >>> [part.text for part in sentences("Dr. Lee is here. Hello!")]
     ['Dr. Lee is here.', 'Hello!']
     """
     for position, character in enumerate(text, start=1):
@@ -45,11 +80,48 @@ def sentences(text: str) -> list[str]:
                 f"the text holds the control character U+{ord(character):04X} at position"
                 f" {position}: remove it"
             )
-    text = text.replace("▁", " ")  # as the tokenizer reads it
-    found = [part for part in map(clean, _END.split(text)) if part]
+    text = text.replace("▁", " ").replace("\r\n", "\n").replace("\r", "\n")  # as it is read
+    found = [Part(clean(part), "\n" * gap.count("\n")) for part, gap in _parted(text)]
+    found = [part for part in found if part.text]
     if not found:
         raise UserError("the text is empty: type a sentence")
     return found
+
+
+def _parted(text: str) -> Iterator[tuple[str, str]]:
+    """Sentences and the spaces behind them."""
+    start = 0
+    for end in _END.finditer(text):
+        kind = end.lastgroup
+        gap = "" if kind is None else end[kind]
+        place = end.end() - len(gap)
+        before, after = text[start:place], text[end.end() :]
+        if kind == "lines":
+            ends = not (after[:1].islower() and before[:1].isupper() and len(before.split()) > 2)
+        elif kind == "gap":
+            ends = _ends(before, after, "\n" in gap)
+        else:
+            ends = not _in_address(text, place)
+        if ends:
+            yield before, gap
+            start = end.end()
+    yield text[start:], ""
+
+
+def _ends(before: str, after: str, line: bool) -> bool:
+    """Whether a sentence ends between the two, of which the first ends with a mark."""
+    if after[:1].islower() and not line:
+        return False
+    if _INSIDE.search(before) or _ORDINAL.search(before):
+        return False
+    number = after[:1].isdigit() and _BEFORE_NUMBER.search(before)
+    return not (number or (_MONTH.search(before) and _MONTHS.match(after)))
+
+
+def _in_address(text: str, place: int) -> bool:
+    """Whether the word around a place is an address."""
+    start = max(text.rfind(space, 0, place) for space in " \n\t") + 1
+    return bool(_ADDRESS.match(text, start))
 
 
 def cut(sentence: str) -> tuple[str, str]:
@@ -77,11 +149,36 @@ def without_end(text: str) -> str:
 
 
 def written_out(sentence: str) -> Sentence:
-    """The sentence with a capital and an end.
+    """The sentence with a capital and an end, and in small letters where it was in capitals.
 
     >>> written_out("it rains")
-    Sentence(text='It rains.', ended=False)
+    Sentence(text='It rains.', ended=False, shouted=False)
+    >>> written_out("A DOG RUNS!")
+    Sentence(text='A dog runs!', ended=True, shouted=True)
     """
+    shouted = sentence.isupper() and len(_WORD.findall(sentence)) > 1
+    if shouted:
+        sentence = sentence.lower()
     sentence = sentence[0].upper() + sentence[1:]
-    ended = not sentence[-1].isalnum()
-    return Sentence(sentence if ended else f"{sentence}.", ended)
+    ended = unicodedata.category(sentence[-1])[0] not in "LMN"  # letters, marks, numbers
+    return Sentence(sentence if ended else f"{sentence}.", ended, shouted)
+
+
+def within_tags(sentence: str) -> tuple[str, str, str]:
+    """The tags that a sentence begins with, what is within, and the tags that it ends with.
+
+    >>> within_tags("<p><b>It</b> rains.</p>")
+    ('<p><b>', 'It</b> rains.', '</p>')
+    """
+    found = _WITHIN.fullmatch(sentence)
+    assert found is not None  # anything may be within
+    return found[1], found[2], found[3]
+
+
+def says_something(sentence: str) -> bool:
+    """Whether there is a letter or a number in it.
+
+    >>> says_something("..."), says_something("a"), says_something("猫")
+    (False, True, True)
+    """
+    return any(unicodedata.category(character)[0] in "LN" for character in sentence)

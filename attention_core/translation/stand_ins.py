@@ -3,7 +3,7 @@
 A name or a number that is the same on both sides is now and then replaced by a stand-in while
 training, so the model learns where a stand-in goes and that it stays one. In use one takes the
 place of what the vocabulary can only spell in bytes (emoji, other scripts), of what is no language
-(addresses, tags), of long numbers and of rare names, and is given back its text afterwards. The
+(addresses, tags), of numbers and of rare names, and is given back its text afterwards. The
 idea is that of placeholders for rare words (Luong et al. 2015, "Addressing the Rare Word Problem in
 Neural Machine Translation", §3.1).
 """
@@ -23,11 +23,21 @@ ALONE = 0.1  # of the pairs with stand-ins have one at the end, as an emoji is
 
 _LETTER = r"[0-9A-Za-zÀ-ž]"
 _NAME = re.compile(rf"(?<!{_LETTER})(?:[A-ZÀ-Ž]{_LETTER}{{2,}}|[0-9]+)(?!{_LETTER})")
-_PART = re.compile(  # an address, a tag, or else a word
-    r"(?P<other>(?:https?://|www\.)\S+|[^\s<>]+@[^\s<>]+\.\w+|</?\w[^<>]*>|(?<!\w)[@#]\w+)"
-    r"|[^\s<]+|<"
+_OTHER = re.compile(  # what is no language: addresses, tags and entities, names of accounts
+    r"(?P<address>(?:(?:https?|ftp)://|www\.)[^\s<>\"“”‘’«»()（），。；：！？、\u4e00-\u9fff]+"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|(?<![\w.@/-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|io|eu|de|fr|cz|cn|uk)(?![\w-])(?:/\S*)?"
+    r"|(?<![\w<./])~?(?:/[\w.-]+){2,}/?)"
+    r"|<!--.*?-->|</?\w[^<>]*>|&#?\w+;|(?<!\w)[@#]\w+",
+    re.ASCII | re.IGNORECASE,
 )
-_NUMBER = re.compile(r"(?<![0-9A-Za-z.,:/-])[0-9]{3,}(?![0-9A-Za-z]|[.,:/-][0-9])")
+_PART = re.compile(r"[^\s<]+|<")
+_NUMBER = re.compile(
+    r"(?<![0-9A-Za-zÀ-ž.,:/$€£¥-])[-−]?[$€£¥]?[0-9]+(?:[.,:/-][0-9]+)*€?(?![0-9A-Za-zÀ-ž])"
+)
+_GROUPED = re.compile(r"(.*?[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]+))?(\D?)")  # as in English
+_MARKS = {"de": (".", ","), "fr": ("\u202f", ","), "cs": ("\u00a0", ",")}  # groups, decimals
+_LATIN = re.compile(r"[A-Za-z][0-9A-Za-z]+")
 _OPENS = re.compile(r"<\w[^<>]*>$")  # what lies behind it
 _RARE = 5  # pieces of a name that the model has hardly seen
 _RARE_ALONE = 3  # where no word beside it has a capital, as those of a title have
@@ -72,20 +82,20 @@ class Held(NamedTuple):
     spans: list[str]
 
 
-def held(sentence: str, tokenizer: Tokenizer, *, names: bool = False) -> Held:
+def held(sentence: str, tokenizer: Tokenizer, *, english: bool = False) -> Held:
     """The sentence with stand-ins for what the model can't know; of those that lie side by side,
     one. There may be more spans than stand-ins, and the text then holds the rest itself. Between a
     tag and a word there is a space, as there is around words.
 
-    With ``names``, words with a capital that come in many pieces are held too, in fewer where no
-    word beside them has one, unless the phrase book has them. It is not for German, in which every
-    noun has a capital.
+    In ``english`` words with a capital that come in many pieces are held too, in fewer where no
+    word beside them has one, unless the phrase book has them. Other languages may be German, in
+    which every noun has a capital.
 
     >>> tokenizer = Tokenizer.train(["I love you."] * 9, vocabulary=270, languages=["de"])
     >>> held("I love 猫 猫.", tokenizer)
     Held(text='I love \\x01.', spans=['猫 猫'])
     """
-    unknown = _unknown(sentence, tokenizer, names)
+    unknown = _unknown(sentence, tokenizer, english)
     joined: list[tuple[int, int]] = []
     for start, end in unknown:
         if joined and not sentence[joined[-1][1] : start].strip():
@@ -95,7 +105,7 @@ def held(sentence: str, tokenizer: Tokenizer, *, names: bool = False) -> Held:
     text, last = "", 0
     for symbol, (start, end) in zip(STAND_INS, joined, strict=False):
         text += sentence[last:start]
-        if sentence[start] == "<":
+        if sentence[start] in "<&":
             before, after = sentence[:start][-1:], sentence[end : end + 1]
             symbol = f"{_gap(before)}{symbol}{_gap(after)}"
         text += symbol
@@ -120,6 +130,20 @@ def restored(text: str, spans: Sequence[str]) -> str:
             text = re.sub(rf"{symbol} *", symbol, text)
         text = text.replace(symbol, span)
     return text
+
+
+def localised(span: str, language: str) -> str:
+    """An English number with its thousands apart as the language writes it; others as they are.
+
+    >>> localised("$1,234.56", "de"), localised("1,234", "zh"), localised("3.11", "de")
+    ('$1.234,56', '1,234', '3.11')
+    """
+    found = _GROUPED.fullmatch(span)
+    if not found or language not in _MARKS:
+        return span
+    groups, decimals = _MARKS[language]
+    whole = found[1].replace(",", groups)
+    return (whole if found[2] is None else f"{whole}{decimals}{found[2]}") + found[3]
 
 
 def once(texts: Sequence[str]) -> list[str]:
@@ -156,22 +180,53 @@ def _gap(neighbour: str) -> str:
     return " " if re.fullmatch(_LETTER, neighbour) else ""
 
 
-def _unknown(sentence: str, tokenizer: Tokenizer, names: bool) -> list[tuple[int, int]]:
-    """Where addresses, tags and long numbers are, rare names, and words with a character that the
-    vocabulary lacks; of Chinese, which has no spaces between words, that character alone."""
+def _unknown(sentence: str, tokenizer: Tokenizer, english: bool) -> list[tuple[int, int]]:
+    """Where addresses, tags and numbers are, rare names, Latin words among Chinese ones, and words
+    with a character that the vocabulary lacks; of Chinese, which has no spaces between words, that
+    character alone."""
     found = []
-    for part in _PART.finditer(sentence):
+    last = 0
+    for other in _OTHER.finditer(sentence):
+        start, end = other.span()
+        found += _unknown_words(sentence, last, start, tokenizer, english)
+        if other["address"]:
+            start, end = _without_edges(sentence, start, end, tokenizer)
+        found.append((start, end))
+        last = end
+    return found + _unknown_words(sentence, last, len(sentence), tokenizer, english)
+
+
+def _unknown_words(
+    sentence: str, first: int, last: int, tokenizer: Tokenizer, english: bool
+) -> list[tuple[int, int]]:
+    chinese = not english and any(map(tokenizer.knows, _CJK.findall(sentence)))
+    found = []
+    for part in _PART.finditer(sentence, first, last):
         start, end = part.span()
         lacking = [i for i in range(start, end) if not tokenizer.knows(sentence[i])]
-        if part["other"] or (lacking and not _CJK.search(part[0])):
+        if lacking and not _CJK.search(part[0]):
             found.append(_without_edges(sentence, start, end, tokenizer))
-        else:
-            found += [(i, i + 1) for i in lacking]
-            found += [number.span() for number in _NUMBER.finditer(sentence, start, end)]
-            if names and start:
-                spans = (name.span() for name in _NAME.finditer(sentence, start, end))
-                found += [span for span in spans if _rare(sentence, *span, tokenizer)]
-    return sorted(found)
+            continue
+        found += [(i, i + 1) for i in lacking]
+        numbers = _NUMBER.finditer(sentence, start, end)
+        found += [number.span() for number in numbers if _is_held(number[0], english)]
+        if chinese:
+            found += [word.span() for word in _LATIN.finditer(sentence, start, end)]
+        if english and start:
+            spans = (name.span() for name in _NAME.finditer(sentence, start, end))
+            found += [span for span in spans if _rare(sentence, *span, tokenizer)]
+    return sorted(set(found))
+
+
+def _is_held(number: str, english: bool) -> bool:
+    """Whether a number is carried over: a short one is learnt, and a time of the day; one with a
+    single comma or point is left to the model where it isn't known in which language that is."""
+    marks = re.sub("[0-9]", "", number)
+    if not marks:
+        return len(number) >= 3
+    if marks in (",", "."):
+        return english
+    return marks != ":"
 
 
 def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:

@@ -13,8 +13,23 @@ from numpy.typing import NDArray
 from attention_core.tokenizer import Tokenizer
 from attention_core.translation.confidence import DOUBTFUL, Confidence
 from attention_core.translation.found import Found
-from attention_core.translation.sentences import cut, sentences, without_end, written_out
-from attention_core.translation.stand_ins import STAND_INS, Held, astray, held, once, restored
+from attention_core.translation.sentences import (
+    cut,
+    says_something,
+    sentences,
+    within_tags,
+    without_end,
+    written_out,
+)
+from attention_core.translation.stand_ins import (
+    STAND_INS,
+    Held,
+    astray,
+    held,
+    localised,
+    once,
+    restored,
+)
 
 BATCH = 32
 LONGEST_SENTENCE = 200  # tokens
@@ -59,16 +74,19 @@ class Translation:
 
 
 class EncodedSentence(NamedTuple):
-    """A sentence's ids with the end token, whether its full stop is the author's own, and the
-    text of its stand-ins.
+    """A sentence as the encoder takes it, and what its translation has to know of it.
 
     >>> EncodedSentence([5, 6, 2], ended=False).ids
     [5, 6, 2]
     """
 
-    ids: list[int]
-    ended: bool
-    spans: Sequence[str] = ()
+    ids: list[int]  # the end token with them
+    ended: bool  # whether its full stop is the author's own
+    shouted: bool = False  # whether it is in capitals
+    spans: Sequence[str] = ()  # the text of its stand-ins
+    tags: tuple[str, str] = ("", "")  # before it and behind it
+    carried: str = ""  # the sentence, where there is nothing to translate
+    lines: str = ""  # the line breaks behind it
 
 
 class TextTranslator(ABC):
@@ -113,13 +131,21 @@ class TextTranslator(ABC):
     ) -> list[Translation]:
         """The best translation of each text, with ``nbest`` - 1 alternatives.
 
-        A text of several sentences is translated sentence by sentence and joined; its k-th best
-        joins the k-th best of each. A sentence without an end gets none in its translation.
+        A text of several sentences is translated sentence by sentence and joined, line breaks and
+        all; its k-th best joins the k-th best of each. A sentence without an end gets none in its
+        translation, one in capitals is translated without and told in them, and one without a
+        letter or a number stays as it is.
         ``beam`` None is the checkpoint's own width. Nothing is too long: a sentence that the model
         can't take whole is cut, between clauses where it can be.
 
-        Raises UserError for an unknown language or a text that ``encode`` refuses.
+        Raises UserError for an unknown language or a text that ``encode`` refuses; ValueError for a
+        text that is not in a list, or a number below 1.
         """
+        if isinstance(texts, str):
+            raise ValueError("texts: expected a list of texts, got one: put it into a list")
+        for name, number in (("beam", beam), ("nbest", nbest)):
+            if number is not None and number < 1:
+                raise ValueError(f"{name}: expected at least 1, got {number}")
         self.tokenizer.begin(to)
         width = max(beam or self.beam, nbest)
         parts = [self.encode(text) for text in texts]
@@ -140,18 +166,27 @@ class TextTranslator(ABC):
 
         Raises UserError for a text that ``sentences`` refuses.
         """
-        return [part for sentence in sentences(text) for part in self._fitting(sentence)]
+        found: list[EncodedSentence] = []
+        for sentence, lines in sentences(text):
+            *others, last = self._fitting(sentence)
+            found += [*others, last._replace(lines=lines)]
+        return found
 
     def _fitting(self, sentence: str) -> list[EncodedSentence]:
-        text, ended = written_out(sentence)
+        end = self.tokenizer.eos
+        before, sentence, after = within_tags(sentence)
+        if not says_something(sentence):
+            return [EncodedSentence([end], ended=True, carried=f"{before}{sentence}{after}")]
+        text, ended, shouted = written_out(sentence)
         kept = Held(text, [])
-        if self.stand_ins:  # of several languages into English, one may be German
-            kept = held(text, self.tokenizer, names="en" not in self.languages)
+        if self.stand_ins:
+            kept = held(text, self.tokenizer, english="en" not in self.languages)
         (ids,) = self.tokenizer.spell([kept.text])
         too_much = len(ids) >= LONGEST_SENTENCE or len(kept.spans) > len(STAND_INS)
         if too_much and len(sentence) > 1:
-            return [part for half in cut(sentence) for part in self._fitting(half)]
-        return [EncodedSentence([*ids, self.tokenizer.eos], ended, kept.spans)]
+            first, second = cut(sentence)
+            return [*self._fitting(before + first), *self._fitting(second + after)]
+        return [EncodedSentence([*ids, end], ended, shouted, kept.spans, (before, after))]
 
     def decode(self, ids: list[list[int]], *, to: str, width: int) -> list[Sequence[Found]]:
         """What beam search makes of encoded sentences, best first; but after all others what says
@@ -192,16 +227,18 @@ class TextTranslator(ABC):
         looked: list[tuple[int, list[float]]] = []
         gains: list[float] = []
         for sentence, hypothesis in zip(part, hypotheses, strict=True):
-            said = self._said(sentence, hypothesis)
+            said = self._said(sentence, hypothesis, language)
             looked += [(len(sources), row) for row in said.rows]
             sources += said.sources
             words += said.words
             gains += said.gains
-            texts.append(said.text)
+            texts += [said.text, sentence.lines or ("" if language == "zh" else " ")]
         confidence = None
         if self.confidence is not None:
             each = [
-                self.confidence.expected(sentence.ids, hypothesis, language)
+                1.0
+                if sentence.carried
+                else self.confidence.expected(sentence.ids, hypothesis, language)
                 for sentence, hypothesis in zip(part, hypotheses, strict=True)
             ]
             sizes = [len(sentence.ids) for sentence in part]
@@ -210,7 +247,7 @@ class TextTranslator(ABC):
         length = sum(len(h.tokens) for h in hypotheses)
         return Translation(
             source=text,
-            text=("" if language == "zh" else " ").join(texts),
+            text="".join(texts[:-1]),
             score=log_probability / length,
             source_tokens=sources,
             tokens=words,
@@ -219,24 +256,33 @@ class TextTranslator(ABC):
             log_probabilities=gains,
         )
 
-    def text(self, sentence: EncodedSentence, found: Found) -> str:
-        """What is said for a sentence of which search found that."""
-        return self._said(sentence, found).text
+    def text(self, sentence: EncodedSentence, found: Found, language: str) -> str:
+        """What is said in that language for a sentence of which search found that."""
+        return self._said(sentence, found, language).text
 
-    def _said(self, sentence: EncodedSentence, hypothesis: Found) -> _Said:
-        """What is shown of a sentence: a stand-in that the model left out is put at the end, and one
-        that it repeats is shown once.
+    def _said(self, sentence: EncodedSentence, hypothesis: Found, language: str) -> _Said:
+        """What is shown of a sentence: a stand-in that the model left out at the end, one that it
+        repeats once.
         """
+        if sentence.carried:
+            looked = [] if hypothesis.weights is None else [[1.0, 0.0]]
+            return _Said(
+                sentence.carried, [sentence.carried, "</s>"], [sentence.carried], looked, [0.0]
+            )
+        spans = sentence.spans
+        if "en" not in self.languages:  # so it is what they are in
+            spans = [localised(span, language) for span in spans]
 
         def shown(word: str) -> str:
-            return restored(word if sentence.ended else without_end(word), sentence.spans)
+            word = word if sentence.ended else without_end(word)
+            return restored(word.upper() if sentence.shouted else word, spans)
 
         source = self.tokenizer.words(sentence.ids)
         (spoken,) = once([self.tokenizer.decode(hypothesis.tokens)])
-        told, places = zip(*self.tokenizer.words(hypothesis.tokens), strict=True)
+        pieces = self.tokenizer.words(hypothesis.tokens)
         target = [
             (word, where)
-            for word, where in zip(once(told), places, strict=True)
+            for word, (_, where) in zip(once([word for word, _ in pieces]), pieces, strict=True)
             if word != "</s>" and shown(word)
         ]
         rows: list[list[float]] = []
@@ -244,13 +290,18 @@ class TextTranslator(ABC):
             rows = _merged(hypothesis.weights, target, source).tolist()
         text, words = shown(spoken), [shown(word) for word, _ in target]
         gains = [sum(hypothesis.log_probabilities[i] for i in where) for _, where in target]
-        for symbol, span in zip(STAND_INS, sentence.spans, strict=False):
+        for symbol, span in zip(STAND_INS, spans, strict=False):
             if symbol not in spoken:
                 text, words = f"{text} {span}".strip(), [*words, span]
                 gains.append(0.0)
                 if hypothesis.weights is not None:
                     rows.append([float(symbol in word) for word, _ in source])
-        return _Said(text, [shown(word) for word, _ in source], words, rows, gains)
+        sources = [word if word == "</s>" else shown(word) for word, _ in source]
+        before, after = sentence.tags
+        if words:
+            words[0] = before + words[0]
+            words[-1] += after
+        return _Said(f"{before}{text}{after}", sources, words, rows, gains)
 
 
 def says_nothing(found: Found) -> bool:

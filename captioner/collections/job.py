@@ -36,8 +36,8 @@ def run(request: Request) -> int:
 
     Raises UserError for an unknown language or model, or a file of other captions.
     """
-    model = find_checkpoint(request.checkpoint or "caption")
-    if request.checkpoint or request.fast:
+    model = find_checkpoint("caption" if request.checkpoint is None else request.checkpoint)
+    if request.checkpoint is not None or request.fast:
         captioner = Captioner.load(model).prepared(fast=request.fast)
     else:
         captioner = shipped()

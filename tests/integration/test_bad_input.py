@@ -154,8 +154,34 @@ def test_a_pipe_of_bytes():
     said = result.stderr.decode().splitlines()
     errors = [line for line in said if not line.startswith("warning: ")]  # a doubtful translation
     assert [error.split(": the text ")[0] for error in errors] == [
-        f"error: line {number}" for number in (2, 3, 4, 6)
+        f"error: line {number}"
+        for number in (2, 4, 6)  # an empty line is one between paragraphs
     ]
+
+
+def test_empty_lines_stay():
+    result = attention_core("translate", "--to", "fr", input=f"{HELLO}\n\n \n{HELLO}\n")
+    assert (result.exit_code, result.stderr) == (0, "")
+    first, *between, last = result.stdout.split("\n")[:-1]
+    assert first == last != "" and between == ["", ""]
+
+
+def test_utf_16_is_told_once():
+    result = attention_core("translate", "--to", "fr", input=f"{HELLO}\n{HELLO}\n".encode("utf-16"))
+    assert refused(result).endswith("standard input is UTF-16 text: save it as UTF-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"nbest": 0}, "nbest: expected at least 1, got 0"),
+        ({"beam": -1}, "beam: expected at least 1, got -1"),
+        ({"texts": HELLO}, "texts: expected a list of texts"),
+    ],
+)
+def test_what_cannot_be_asked_of_a_translator(options, problem):
+    with pytest.raises(ValueError, match=problem):
+        shipped().translate(**{"texts": [HELLO], "to": "de", **options})
 
 
 # One's own text to learn from
@@ -175,6 +201,29 @@ def train(folder, files, language="xx"):
     }
     changes = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     return attention_core("train", "attention_core/translation/recipes/own.toml", *changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (["out="], "out: name the folder of the run, such as runs/mine"),
+        (["seed=99999999999999999999"], "seed must be at most 4294967295"),
+        (["task=caption"], "task is 'translate' in this recipe: take a recipe of the other task"),
+    ],
+)
+def test_settings_that_no_run_can_have(changes, problem):
+    recipe = "attention_core/translation/recipes/own.toml"
+    error = refused(attention_core("train", recipe, *[x for c in changes for x in ("--set", c)]))
+    assert problem in error
+
+
+def test_a_place_for_the_model_that_holds_something_else_is_told_at_once(tmp_path):
+    place = tmp_path / "run" / "best"
+    place.mkdir(parents=True)
+    (place / "thesis.txt").write_text("mine")
+    (tmp_path / "mine.en").write_text("a\n" * 9)
+    error = refused(train(tmp_path, ["mine.en", "mine.en"]))
+    assert error.endswith(f"{place} is not a checkpoint: save to another directory.")
 
 
 def test_strange_text_is_learned_from(tmp_path):

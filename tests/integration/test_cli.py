@@ -13,6 +13,7 @@ import pytest
 from conftest import attention_core
 
 from attention_core.cli import main
+from attention_core.translation import TASK
 
 COMMANDS = main.list_commands(click.Context(main))
 COMMAND = [sys.executable, "-m", "attention_core.cli"]
@@ -134,7 +135,7 @@ def test_a_missing_extra_says_what_to_install():
     assert done.stderr == "error: this needs the package PIL: pip install 'attention-core[all]'\n"
 
 
-@pytest.mark.parametrize("name", ["runs/nothing/best", "nothing"])
+@pytest.mark.parametrize("name", ["runs/nothing/best", "nothing", ""])
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -163,6 +164,35 @@ def test_a_pipe_may_close_early(trained):
 def as_from_a_terminal() -> None:
     """Ctrl-C interrupts, also where the tests themselves run in the background."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def test_who_writes_line_by_line_is_answered_line_by_line(trained):
+    process = subprocess.Popen(
+        [*COMMAND, "translate", "--to", "de", "--checkpoint", str(trained("translate") / "best")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin and process.stdout
+    for _ in range(2):
+        process.stdin.write("3 dogs play.\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_too_little_memory_is_told(monkeypatch):
+    def learner(_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 B.")
+
+    monkeypatch.setattr(TASK, "learner", learner)
+    result = attention_core("train", "attention_core/translation/recipes/own.toml")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "error: there is not enough memory: make the model or its batches smaller\n"
+    )
 
 
 def test_ctrl_c_is_no_traceback(trained):

@@ -17,9 +17,7 @@ def test_pad_fills_up_to_the_longest():
 
 
 @few
-@given(
-    st.lists(st.integers(1, 30), max_size=60), st.integers(1, 100), st.integers(0, 2**32)
-)
+@given(st.lists(st.integers(1, 30), max_size=60), st.integers(1, 100), st.integers(0, 2**32))
 def test_every_sequence_is_in_one_batch_that_fits(lengths, batch_tokens, seed):
     batches = bucketed(lengths, batch_tokens, seed)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))

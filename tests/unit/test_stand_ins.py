@@ -5,6 +5,7 @@ import pytest
 
 from attention_core.search import Hypothesis
 from attention_core.tokenizer import Tokenizer
+from attention_core.translation import TASK
 from attention_core.translation.corpora import Pair
 from attention_core.translation.predictor import Translator
 from attention_core.translation.stand_ins import STAND_INS, astray, held, once, replaced, restored
@@ -83,7 +84,9 @@ def test_what_is_held(text: str, expected: str, spans: list[str]) -> None:
     [
         ("I see 1987.", ["1987"]),
         ("I see 12, me.", []),  # a model can learn these
-        ("See 1,000 me 3.141, 10:300 me 2017-05.", []),  # which languages write in their own way
+        ("See 10:30 me.", []),  # a time
+        ("See 2017-05 me, 1.1.10.", ["2017-05", "1.1.10"]),
+        ("See me, -1, see you.", ["-1"]),
         ("See Ouagadougou.", ["Ouagadougou"]),
         ("Ouagadougou, see me.", []),  # any word has a capital there
         ("See Tom.", []),  # not rare
@@ -95,16 +98,43 @@ def test_long_numbers_and_rare_names_are_held(text: str, spans: list[str]) -> No
         vocabulary=310,
         languages=["de"],
     )
-    assert held(text, tokenizer, names=True).spans == spans
-    assert held(text, tokenizer).spans == [span for span in spans if span.isdigit()]
+    assert held(text, tokenizer, english=True).spans == spans
+    assert held(text, tokenizer).spans == [span for span in spans if not span.isalpha()]
+
+
+def test_one_mark_in_a_number_is_held_where_it_is_known_what_it_means() -> None:
+    tokenizer, text = Translator.load().tokenizer, "I see 1,000 and 3.141."
+    assert held(text, tokenizer, english=True).spans == ["1,000", "3.141"]
+    assert held(text, tokenizer).spans == []
+
+
+def test_latin_words_among_chinese_ones_are_held() -> None:
+    tokenizer = Translator.load(TASK.into_english).tokenizer
+    assert held("我在Google工作。", tokenizer).spans == ["Google"]
+    assert held("我在家。", tokenizer).spans == []
+
+
+@pytest.mark.parametrize(
+    ("text", "spans"),
+    [
+        ("See (https://b.c/d?e=f) me.", ["https://b.c/d?e=f"]),
+        ("See:HTTPS://b.c.", ["HTTPS://b.c"]),
+        ("See /you/me/b.c me.", ["/you/me/b.c"]),
+        ("See you.com, me.", ["you.com"]),
+        ("I love <!-- you --> me &amp; you.", ["<!-- you -->", "&amp;"]),
+        ("I and/or you.", []),
+    ],
+)
+def test_addresses_wherever_they_are(text: str, spans: list[str]) -> None:
+    assert held(text, Translator.load().tokenizer).spans == spans
 
 
 def test_a_rare_name_that_the_phrase_book_has_is_not_held() -> None:
     tokenizer = Translator.load().tokenizer
-    assert held("I am from the Czech Republic.", tokenizer, names=True).spans == []
-    assert held("My name is Christopher.", tokenizer, names=True).spans == ["Christopher"]
-    assert held("I know Christopher Jackson.", tokenizer, names=True).spans == []
-    assert held("Call Christopher.", tokenizer, names=True).spans == ["Christopher"]
+    assert held("I am from the Czech Republic.", tokenizer, english=True).spans == []
+    assert held("My name is Christopher.", tokenizer, english=True).spans == ["Christopher"]
+    assert held("I know Christopher Jackson.", tokenizer, english=True).spans == []
+    assert held("Call Christopher.", tokenizer, english=True).spans == ["Christopher"]
 
 
 def test_more_spans_than_stand_ins_are_told() -> None:
@@ -171,6 +201,28 @@ def test_what_carries_everything_over_once_comes_first(monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("language", ["fr", "cs"])
 def test_tags_stay_around_their_word(language: str) -> None:
-    (found,) = Translator.load().translate(["The dog is <i>big</i>."], to=language)
-    assert found.tokens[-3] == "<i>" and found.tokens[-1] == "</i>."
-    assert found.text.endswith(f"<i>{found.tokens[-2]}</i>.")
+    (found,) = Translator.load().translate(["<p>The dog is <i>big</i>.</p>"], to=language)
+    assert found.tokens[0].startswith("<p>")
+    assert found.tokens[-3] == "<i>" and found.tokens[-1] == "</i>.</p>"
+    assert found.text.endswith(f"<i>{found.tokens[-2]}</i>.</p>")
+
+
+@pytest.mark.parametrize("text", ["...", "😀", "<br>", "—", "<p>!</p>"])
+def test_what_has_no_word_stays_as_it_is(text: str) -> None:
+    (found,) = Translator.load().translate([text], to="fr")
+    assert (found.text, found.tokens, found.doubtful) == (text, [text], False)
+    assert found.alignment == [[1.0, 0.0]]
+
+
+def test_line_breaks_and_capitals_stay() -> None:
+    (found,) = Translator.load().translate(["A dog runs\non the beach.\n\nA DOG RUNS."], to="de")
+    first, second = found.text.split("\n\n")
+    assert "\n" not in first and second.isupper()
+    assert found.source_tokens[-4:] == ["A", "DOG", "RUNS.", "</s>"]
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    translator = Translator.load()
+    for language, expected in [("de", "1.234,56"), ("zh", "1,234.56")]:
+        (found,) = translator.translate(["I have 1,234.56 dollars."], to=language)
+        assert expected in found.text

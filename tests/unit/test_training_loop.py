@@ -97,7 +97,7 @@ def test_the_last_update_is_validated_however_rare_that_is(tmp_path):
     assert [line["update"] for line in log(tmp_path)] == [4]
 
 
-def test_patience_ends_after_so_many_validations_without_a_better_score(tmp_path):
+def test_patience_ends_after_so_many_validations_without_a_better_score(tmp_path, capsys):
     run = Scripted(0.5, 0.5, 0.6, 0.1, 0.6, 0.9)
     train(run, config(epochs=10, patience=2), tmp_path, seed=1)
     assert [line["score"] for line in log(tmp_path)] == [0.5, 0.5, 0.6, 0.1, 0.6]

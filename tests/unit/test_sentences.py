@@ -1,0 +1,61 @@
+"""Where a sentence ends, and where it only seems to."""
+
+import pytest
+
+from attention_core.translation.sentences import sentences
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Dr. Lee is here.",
+        "Prof. Müller ist da.",
+        "Am 3. Oktober regnet es.",
+        "Heute ist 3. Oktober.",
+        "Ich wohne im 2. Stock.",
+        "Es gibt z. B. Hunde.",
+        "Bus No. 12 is here.",
+        "It happened on Jan. 5.",
+        "1. First do this.",
+        "See http://a.b/Cc.Dd.",
+        "U.S.A. is big.",
+        "他说：“你好。”",
+        "你好！！！",
+        "« Bonjour ! »",
+    ],
+)
+def test_one_sentence(text: str) -> None:
+    assert [part.text for part in sentences(text)] == [text]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["No.", "Thank you."],
+        ["He paid 30.", "We left."],
+        ["It was 5 p.m.", "He left."],
+        ["Wait...", "What?"],
+        ['"Hi."', "She left."],
+        ["« Bonjour ! »", "Il part."],
+    ],
+)
+def test_two_sentences(parts: list[str]) -> None:
+    assert [part.text for part in sentences(" ".join(parts))] == parts
+
+
+@pytest.mark.parametrize("text", ["Hello.|Goodbye.", "你好!|你好吗?", "“你好。”|我走了。"])
+def test_ends_without_a_space(text: str) -> None:
+    assert [part.text for part in sentences(text.replace("|", ""))] == text.split("|")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A dog runs\non the beach.\n\nA cat.", [("A dog runs on the beach.", 2), ("A cat.", 0)]),
+        ("The end.\r\nthe next", [("The end.", 1), ("the next", 0)]),
+        ("dogs\ncats", [("dogs", 1), ("cats", 0)]),
+        ("A dog\nA cat", [("A dog", 1), ("A cat", 0)]),
+    ],
+)
+def test_lines(text: str, expected: list[tuple[str, int]]) -> None:
+    assert [(part.text, len(part.lines)) for part in sentences(text)] == expected
