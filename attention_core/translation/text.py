@@ -273,7 +273,7 @@ class TextTranslator(ABC):
         if "en" not in self.languages:  # so it is what they are in
             spans = [localised(span, language) for span in spans]
 
-        def shown(word: str) -> str:
+        def shown(word: str, spans: Sequence[str] = spans) -> str:
             word = word if sentence.ended else without_end(word)
             return restored(word.upper() if sentence.shouted else word, spans)
 
@@ -296,12 +296,13 @@ class TextTranslator(ABC):
                 gains.append(0.0)
                 if hypothesis.weights is not None:
                     rows.append([float(symbol in word) for word, _ in source])
-        sources = [word if word == "</s>" else shown(word) for word, _ in source]
+        *sources, end = [word for word, _ in source]
+        sources = [shown(word, sentence.spans) for word in sources]
         before, after = sentence.tags
-        if words:
-            words[0] = before + words[0]
-            words[-1] += after
-        return _Said(f"{before}{text}{after}", sources, words, rows, gains)
+        for told in filter(None, (sources, words)):
+            told[0] = before + told[0]
+            told[-1] += after
+        return _Said(f"{before}{text}{after}", [*sources, end], words, rows, gains)
 
 
 def says_nothing(found: Found) -> bool:
