@@ -36,10 +36,12 @@ Written by `scripts/results`, which runs `attention-core evaluate caption` and
 - **Captions**: COCO caption metrics by pycocoevalcap (PTB tokenizer), in points of 100.
 - **Translations**: cased, detokenized sacreBLEU with its 95 % bootstrap interval, and chrF2; a
   Tatoeba sentence counts once, with all of its translations as references. Tatoeba is split by
-  English sentence. It has no Czech, so the phrase book has lines that nothing learned from: they
-  are by the same hand as what was learned, and like it, so other Czech comes out worse. On
-  Multi30k also the literature's BLEU, of lower-cased, normalised, Moses-tokenized text, for which
-  [the benchmark](multi30k.md) has models of their own.
+  English sentence. It has no Czech, and Multi30k no Chinese: "translated" are sentences of the one
+  and captions of the other, from the same splits, by the large language model that translated what
+  was learned too, and "phrases" lines of the phrase book that nothing learned from. Both are like
+  what was learned, so other Czech comes out worse. On Multi30k also the literature's BLEU, of
+  lower-cased, normalised, Moses-tokenized text, for which [the benchmark](multi30k.md) has models
+  of their own.
 
 One training run each, so no spread over seeds: a difference within the interval may be chance.
 """
