@@ -41,6 +41,16 @@ class Checkpoint(NamedTuple):
     task: str
     config: dict[str, Any]
 
+    def of(self, task: str) -> Checkpoint:
+        """Itself, where it is of that task.
+
+        Raises:
+            UserError: it is of another one.
+        """
+        if self.task != task:
+            raise UserError(f"{self.path} is a checkpoint of the task {self.task!r}, not {task}")
+        return self
+
     def weights(self) -> dict[str, Tensor]:
         """The weights by name, on the CPU, floating ones as float32.
 

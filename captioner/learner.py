@@ -119,6 +119,7 @@ class CaptionLearner(Learner):
         self.recipe = recipe
         checkpoint.check_place(Path(recipe.out) / "best")
         encoder, begin = recipe.encoder, recipe.beginning
+        start = checkpoint.read(begin).of("caption") if begin else None
         self.corpus = read(recipe.data, ("train", "val"))
         for split in ("train", "val"):
             for language in recipe.data.languages:
@@ -134,8 +135,8 @@ class CaptionLearner(Learner):
         )
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model, self.tokenizer.size, backbone, encoder.labels)
-        if begin:
-            checkpoint.load_into(self.model, checkpoint.read(begin))
+        if start:
+            checkpoint.load_into(self.model, start)
         recipe.search.check(self.model.decoder)
         backbone.requires_grad_(encoder.fine_tune)
         self.features = None

@@ -72,9 +72,7 @@ class Captioner:
         from captioner.learner import CaptionRecipe
         from captioner.model import build_model
 
-        saved = checkpoint.read(path or TASK.shipped)
-        if saved.task != TASK.name:
-            raise UserError(f"{saved.path} is a checkpoint of the task {saved.task!r}, not caption")
+        saved = checkpoint.read(path or TASK.shipped).of(TASK.name)
         tokenizer = Tokenizer.load(saved.path / "tokenizer.model")
         try:
             recipe = from_dict(CaptionRecipe, saved.config)

@@ -84,6 +84,7 @@ class TranslateLearner(Learner):
     def __init__(self, recipe: TranslateRecipe) -> None:
         self.recipe = recipe
         checkpoint.check_place(Path(recipe.out) / "best")
+        start = checkpoint.read(recipe.start).of("translate") if recipe.start else None
         read, held_out = (mixture(recipe.data, split) for split in ("train", "val"))
         self.identity = {"text to learn from": fingerprint(*read, *held_out)}
         self.tokenizer = self._tokenizer(read)
@@ -102,8 +103,8 @@ class TranslateLearner(Learner):
         frequencies = self._frequencies()
         if self.model.decoder.adaptive is not None:
             self.model.decoder.adaptive.rank_by(frequencies)
-        if recipe.start:
-            checkpoint.load_into(self.model, checkpoint.read(recipe.start))
+        if start:
+            checkpoint.load_into(self.model, start)
         self.objective = self._objective(frequencies)
 
     def batches(self, epoch: int) -> Sequence[list[Ids]]:

@@ -69,11 +69,7 @@ class Translator(TextTranslator):
         from attention_core.translation.learner import TranslateRecipe
         from attention_core.translation.model import build_model
 
-        saved = checkpoint.read(path or TASK.shipped)
-        if saved.task != TASK.name:
-            raise UserError(
-                f"{saved.path} is a checkpoint of the task {saved.task!r}, not translate"
-            )
+        saved = checkpoint.read(path or TASK.shipped).of(TASK.name)
         tokenizer = Tokenizer.load(saved.path / "tokenizer.model")
         try:
             recipe = from_dict(TranslateRecipe, saved.config)

@@ -212,8 +212,9 @@ def _unknown_words(
         found += [number.span() for number in numbers if _is_held(number[0], english)]
         if chinese:
             found += [word.span() for word in _LATIN.finditer(sentence, start, end)]
-        if english and start:
-            spans = (name.span() for name in _NAME.finditer(sentence, start, end))
+        if english:
+            names = (name for name in _NAME.finditer(sentence, start, end))
+            spans = [name.span() for name in names if name.start() or name[0].isupper()]
             found += [span for span in spans if _rare(sentence, *span, tokenizer)]
     return sorted(set(found))
 

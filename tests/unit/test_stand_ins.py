@@ -135,6 +135,7 @@ def test_a_rare_name_that_the_phrase_book_has_is_not_held() -> None:
     assert held("My name is Christopher.", tokenizer, english=True).spans == ["Christopher"]
     assert held("I know Christopher Jackson.", tokenizer, english=True).spans == []
     assert held("Call Christopher.", tokenizer, english=True).spans == ["Christopher"]
+    assert held("UNESCO is here.", tokenizer, english=True).spans == ["UNESCO"]
 
 
 def test_more_spans_than_stand_ins_are_told() -> None:

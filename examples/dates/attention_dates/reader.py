@@ -56,9 +56,7 @@ class DateReader:
         """The reader of a checkpoint. Raises UserError where there is none of this task."""
         from attention_dates.learner import DatesRecipe
 
-        saved = checkpoint.read(path)
-        if saved.task != "dates":
-            raise UserError(f"{path} is a checkpoint of the task {saved.task!r}, not dates")
+        saved = checkpoint.read(path).of("dates")
         recipe = from_dict(DatesRecipe, saved.config)
         model = build_model(recipe.model)
         checkpoint.load_into(model, saved)

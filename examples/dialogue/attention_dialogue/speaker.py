@@ -33,9 +33,7 @@ class Speaker:
         """The speaker of a checkpoint. Raises UserError where there is none of this task."""
         from attention_dialogue.learner import ChatRecipe, build_model
 
-        saved = checkpoint.read(path)
-        if saved.task != "chat":
-            raise UserError(f"{path} is a checkpoint of the task {saved.task!r}, not chat")
+        saved = checkpoint.read(path).of("chat")
         recipe = from_dict(ChatRecipe, saved.config)
         tokenizer = Tokenizer.from_bytes(saved.file("tokenizer.model"))
         model = build_model(recipe.model, tokenizer.size)
