@@ -4,7 +4,7 @@ from attention_core.wording import Tables
 
 WORDING: Tables = {
     "zh": {
-        "Caption": "看图说话",
+        "Caption": "图片描述",
         "Error": "出错了",
         "Picture": "图片",
         "Language": "语言",
@@ -16,7 +16,7 @@ WORDING: Tables = {
         "Longest, in tokens": "最长（词元）",
         "Temperature (0 searches, above it samples)": "温度（0 为搜索，大于 0 为采样）",
         "Confidence {}": "把握 {}",
-        "⚠️ **Not sure: confidence {}.**": "⚠️ **没有把握：{}。**",
+        "⚠️ **Not sure: confidence {}.**": "⚠️ **没有把握（把握仅 {}）。**",
         "not sure": "没有把握",
         "As alt text": "替代文字（alt）",
         "Where the model looked for each word": "写每个词时模型看向哪里",
@@ -49,7 +49,7 @@ WORDING: Tables = {
         "Many pictures": "多张图片",
         "Pictures": "图片",
         "A whole folder": "整个文件夹",
-        "Caption all": "全部描述",
+        "Caption all": "为全部图片写描述",
         "Download CSV": "下载 CSV",
         "Download JSONL": "下载 JSONL",
         "picture {} of {}": "第 {} 张，共 {} 张",
@@ -64,7 +64,7 @@ WORDING: Tables = {
         ),
         "{} is empty.": "{} 是空的。",
         "{} is not a picture of a known kind: give a JPEG, PNG, WebP or GIF file.": (
-            "{} 不是认识的图片：请给 JPEG、PNG、WebP 或 GIF 文件。"
+            "{} 的图片格式无法识别：请提供 JPEG、PNG、WebP 或 GIF 文件。"
         ),
         "{} is damaged or incomplete ({}).": "{} 已损坏或不完整（{}）。",
         "{} has {}×{} pixels: at least {} on each side are needed.": (
@@ -73,6 +73,7 @@ WORDING: Tables = {
         "{} has {}×{} pixels: at most 100 megapixels can be read.": (
             "{} 有 {}×{} 像素：最多能读一亿像素。"
         ),
+        "{} is too large: at most 100 megapixels can be read.": "{} 太大：最多能读一亿像素。",
         "minimum_length: {} is above max_length {}": "最短 {} 超过了最长 {}",
     }
 }

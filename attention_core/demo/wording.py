@@ -9,7 +9,7 @@ WORDING: Tables = {
         ),
         "Learn": "学习",
         "Error": "出错了",
-        "This tab can't be shown: {}": "无法显示此页：{}",
+        "This tab can't be shown: {}": "无法显示此标签页：{}",
         "One word at a time: scores, softmax, context, output.": (
             "一次一个词：打分、softmax、上下文、输出。"
         ),
@@ -43,9 +43,12 @@ WORDING: Tables = {
         "The likeliest here is {}. The model with its own scorer wrote {}.": (
             "这里最可能的是 {}。模型用自己的打分函数写的是 {}。"
         ),
-        "the tiny model doesn't know {}": "极小的模型不认识 {}",
+        "the tiny model doesn't know {}. Did you mean {}? Known: {}.": (
+            "极小的模型不认识 {}。是否想输入 {}？认识的词：{}。"
+        ),
+        "the tiny model doesn't know {}. Known: {}.": "极小的模型不认识 {}。认识的词：{}。",
         'the tiny model takes "noun verb noun", such as "cat chase mouse"': (
-            "极小的模型只接受「名词 动词 名词」，例如「cat chase mouse」"
+            "极小的模型只接受“名词 动词 名词”，例如“cat chase mouse”"
         ),
         "the sentence is too long: at most {} characters are followed here": (
             "句子太长：这里最多 {} 个字符"

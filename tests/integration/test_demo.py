@@ -265,7 +265,7 @@ def test_many_pictures(loads, red, tmp_path):
     (tmp_path / "notes.png").write_text("just words")
     files = [str(red), str(tmp_path / "notes.png")]
     table, csv, jsonl = album.caption_all(files, "en", CHINESE)
-    assert "red.png" in table and "不是认识的图片" in table
+    assert "red.png" in table and "图片格式无法识别" in table
     rows = [json.loads(line) for line in Path(jsonl["value"]).read_text("utf-8").splitlines()]
     assert [row["image"] for row in rows] == ["red.png", "notes.png"]
     assert [bool(row["caption"]) for row in rows] == [True, False]
@@ -297,7 +297,7 @@ def test_how_sure_the_model_is(loads, monkeypatch, confidence, said):
         (ENGLISH, None, "", False),
         (ENGLISH, 0.62, "Confidence 62%", False),
         (ENGLISH, 0.2, "⚠️ **Not sure: confidence 20%.**", "(⚠️ not sure)"),
-        (CHINESE, 0.2, "⚠️ **没有把握：20%。**", "(⚠️ 没有把握)"),
+        (CHINESE, 0.2, "⚠️ **没有把握（把握仅 20%）。**", "(⚠️ 没有把握)"),
     ],
 )
 def test_how_sure_of_a_caption_the_model_is(
