@@ -54,6 +54,13 @@ class Commands(click.Group):
                 with formatter.section(title):
                     formatter.write_dl(listed)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Aborted!", err=True)
+            ctx.exit(130)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().main(*args, **kwargs)
@@ -63,6 +70,10 @@ class Commands(click.Group):
             problem = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         except ModuleNotFoundError as error:
             problem = f"this needs the package {error.name}: pip install 'attention-core[all]'"
+        except UnicodeEncodeError as error:
+            problem = (
+                f"the output is {error.encoding}, which lacks this: set PYTHONIOENCODING=utf-8"
+            )
         except RuntimeError as error:
             if "allocate memory" not in str(error):
                 raise

@@ -8,11 +8,11 @@ from typing import Any
 
 import click
 
-from captioner.collections.request import Request
+from captioner.collections.request import Place, Request
 
 
 @click.command()
-@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("pictures", nargs=-1, required=True, type=Place(path_type=Path))
 @click.option("--lang", "language", help="The caption's language  [default: the model's first]")
 @click.option("--beam", type=click.IntRange(1, 100), help="Beam width  [default: the model's]")
 @click.option(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from attention_core.errors import UserError
 
@@ -31,6 +31,20 @@ SMALLEST = 16
 
 LARGEST = 100_000_000
 """Pixels that a picture may have in all."""
+
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What puts a picture upright, by the number that EXIF has for how it lies."""
+
+PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA"}
+"""Modes whose colours are multiplied by what is transparent, and those they can become."""
 
 _ENOUGH = (1024, 1024)
 _READING = threading.Lock()
@@ -150,7 +164,9 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
-    image = ImageOps.exif_transpose(image)
+    image = _turned(image)
+    if image.mode in PREMULTIPLIED:
+        image = image.convert(PREMULTIPLIED[image.mode])
     if image.mode.startswith("I;16"):
         return _eight_bit(np.asarray(image, dtype=np.float32) / 65535).convert("RGB")
     if image.mode in ("I", "F"):
@@ -161,6 +177,15 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", colours.size, "white")
         return Image.alpha_composite(white, colours).convert("RGB")
     return image.convert("RGB")
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The picture as it was held, by what its EXIF tells, whatever else is wrong there."""
+    try:
+        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow may raise almost anything
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _eight_bit(pixels: NDArray[np.floating[Any]]) -> Image.Image:

@@ -35,7 +35,8 @@ COMPARED = (
     "Show and Tell has no attention: it sees the picture once, as one vector, before its first"
     " word (Vinyals et al. 2015). It writes English, so both do here."
 )
-Page = tuple[str, str, str, str, str]  # caption, how sure, to point at, alternatives, alt text
+Page = tuple[str, str, str, str, str, str]
+"""A caption, how sure, to point at, alternatives, alt text, and the language that it is in."""
 
 
 class Answer(TypedDict):
@@ -49,7 +50,12 @@ class Answer(TypedDict):
     alternatives: list[str]
 
 
-def caption(picture: str | None, language: str = "en", beam: int = 5, nbest: int = 1) -> Answer:
+def caption(
+    picture: str | None,
+    language: str | None = "en",
+    beam: int | None = 5,
+    nbest: int | None = 1,
+) -> Answer:
     """Caption a picture.
 
     The score is the mean log-probability of a token, the confidence 0 to 1, or null where it isn't
@@ -66,10 +72,13 @@ def caption(picture: str | None, language: str = "en", beam: int = 5, nbest: int
         if picture is None:
             raise UserError(NO_PICTURE)
         (best,) = shipped().caption(
-            [open_picture(picture)], language=language, beam=int(beam), nbest=int(nbest)
+            [open_picture(picture)],
+            language=language or "en",
+            beam=int(beam or 5),
+            nbest=int(nbest or 1),
         )
     except UserError as error:
-        raise gr.Error(str(error), print_exception=False) from None
+        raise gr.Error(_named(error, picture), print_exception=False) from None
     return Answer(
         caption=best.text,
         score=best.score,
@@ -105,14 +114,21 @@ def page(
         )
         for found in live(shipped(), image, language, choices):
             if isinstance(found, str):
-                yield found + " …", "", "", "", ""
+                yield found + " …", "", "", "", "", ""
             else:
                 wording = WORDING.get(language_of(request))
                 pointed = _pointed(image, found, wording)
                 alt = f'alt="{escape(found.text)}"'
-                yield found.text, _sure(found, say), pointed, _ranked(found, say), alt
+                yield found.text, _sure(found, say), pointed, _ranked(found, say), alt, language
     except UserError as error:
-        raise gr.Error(say(str(error)), title=say("Error"), print_exception=False) from None
+        raise gr.Error(
+            say(_named(error, picture)), title=say("Error"), print_exception=False
+        ) from None
+
+
+def _named(error: UserError, picture: str | None) -> str:
+    """What went wrong, with a picture's name in the place of where it lies on the server."""
+    return str(error).replace(picture, Path(picture).name) if picture else str(error)
 
 
 def _sure(found: Caption, say: Say) -> str:
@@ -140,10 +156,10 @@ def _ranked(best: Caption, say: Say) -> str:
 
 
 def in_other_languages(text: str, language: str, request: gr.Request) -> str:
-    """The caption in the languages of the translation task."""
+    """The caption, which is in ``language``, in those of the translation task."""
     say = speaker(WORDING, request)
     try:
-        if not text:
+        if not (text and language):  # there is none, or it is being written
             raise UserError("there is no caption yet: caption a picture first")
         if language != "en":
             raise UserError("the translator reads English: caption the picture in English first")
@@ -181,7 +197,9 @@ def compare(picture: str | None, beam: float, request: gr.Request) -> str:
             (found,) = model().caption([image], language="en", beam=int(beam))
             rows.append([say(name), found.text, found.score])
     except UserError as error:
-        raise gr.Error(say(str(error)), title=say("Error"), print_exception=False) from None
+        raise gr.Error(
+            say(_named(error, picture)), title=say("Error"), print_exception=False
+        ) from None
     names = [say("model"), say("caption"), say("score")]
     return table_html(say("Compared with Show and Tell"), names, rows)
 
@@ -234,6 +252,7 @@ def tab() -> None:
                 )
         with gr.Column():
             text = gr.Textbox(label=marked("Caption"), interactive=False, buttons=["copy"])
+            spoken = gr.State("")
             sure = gr.Markdown()
             pointed = gr.HTML(**plain)
             alternatives = gr.HTML(**plain)
@@ -243,7 +262,7 @@ def tab() -> None:
                     into = gr.Button(marked("Translate the caption"))
                     translated = gr.HTML(**plain)
                     into.click(
-                        in_other_languages, [text, language], translated, api_visibility="private"
+                        in_other_languages, [text, spoken], translated, api_visibility="private"
                     )
                 else:
                     gr.Markdown(marked("Translation is not installed here."))
@@ -255,7 +274,7 @@ def tab() -> None:
     with gr.Accordion(marked("Many pictures"), open=False):
         album_tab(language)
     inputs = [picture, language, beam, nbest, shortest, longest, temperature]
-    outputs = [text, sure, pointed, alternatives, alt]
+    outputs = [text, sure, pointed, alternatives, alt, spoken]
     gr.on([button.click, picture.upload], page, inputs, outputs, api_visibility="private")
     with examples:
         gr.Examples(

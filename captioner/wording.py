@@ -63,6 +63,8 @@ WORDING: Tables = {
             "翻译模型只读英文：请先用英文描述图片"
         ),
         "{} is empty.": "{} 是空的。",
+        "{} doesn't exist.": "{} 不存在。",
+        "{} can't be opened ({}).": "{} 打不开（{}）。",
         "{} is not a picture of a known kind: give a JPEG, PNG, WebP or GIF file.": (
             "{} 的图片格式无法识别：请提供 JPEG、PNG、WebP 或 GIF 文件。"
         ),

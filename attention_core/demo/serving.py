@@ -21,7 +21,7 @@ footer .divider { display: none }
 """
 # Gradio leaves boxes with a copy button, and example pictures, without names for a screen reader.
 NAMES = """() => {
-  document.documentElement.lang = navigator.language;
+  document.documentElement.lang = navigator.language.startsWith('zh') ? 'zh' : 'en';
   const name = () => {
     for (const box of document.querySelectorAll('textarea:not([aria-label])')) {
       const label = box.closest('.block')?.querySelector('[data-testid=block-info]');

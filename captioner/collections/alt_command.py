@@ -10,28 +10,34 @@ from typing import Any
 import click
 
 from attention_core.errors import UserError
+from captioner.collections.request import Place
 
 STDIN = Path("-")
 PROBLEMS = ("doubtful", "elsewhere", "failed")
 
 
 @click.command()
-@click.argument("pages", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("pages", nargs=-1, required=True, type=Place(path_type=Path))
 @click.option("--lang", "language", help="The alt texts' language  [default: by the nearest lang=]")
 @click.option("--in-place", is_flag=True, help="Change the pages themselves.")
+@click.option(
+    "--overwrite", is_flag=True, help="Replace copies that are there, and what you wrote."
+)
 @click.option("--json", "as_json", is_flag=True, help="Report on standard output, as JSON lines.")
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
 def alt(
     pages: tuple[Path, ...],
     language: str | None,
     in_place: bool,
+    overwrite: bool,
     as_json: bool,
     checkpoint: str | None,
 ) -> None:
     """Fill the missing alt texts in HTML PAGES: files, folders, or - for standard input.
 
     A page gets a copy, page.captioned.html, or with --in-place it is changed itself. All else in it
-    stays as it was, byte for byte. A page from standard input goes to standard output.
+    stays as it was, byte for byte. A copy that is there and says something else is kept, unless
+    --overwrite. A page from standard input goes to standard output.
 
     \b
     Examples:
@@ -52,13 +58,15 @@ def alt(
 
     The exit status is 1 where a page or a picture could not be read, and the others are served.
     """
+    if overwrite and in_place:
+        raise click.UsageError("--overwrite is for copies, which --in-place makes none of")
     if STDIN in pages and (as_json or in_place or len(pages) > 1 or sys.stdin is None):
         raise click.UsageError("- stands alone: a page from standard input to standard output")
     from attention_core.tasks import find_checkpoint
     from captioner.collections.alt_pages import Filler, find_pages
     from captioner.predictor import Captioner, shipped
 
-    captioner = Captioner.load(find_checkpoint(checkpoint)) if checkpoint else shipped()
+    captioner = shipped() if checkpoint is None else Captioner.load(find_checkpoint(checkpoint))
     if language:
         captioner.tokenizer.begin(language)  # an unknown one is told before anything is read
     filler = Filler(captioner, language)
@@ -68,16 +76,24 @@ def alt(
         _tell(report)
         sys.exit(1 if report["failed"] else 0)
     failed = False
-    for page, root in find_pages(pages):
+
+    def problem(error: UserError) -> None:
+        nonlocal failed
+        click.echo(f"error: {error}", err=True)
+        failed = True
+
+    for page, root in find_pages(pages, problem):
         try:
-            report = filler.fill_file(page, root, in_place=in_place)
+            report = filler.fill_file(page, root, in_place=in_place, overwrite=overwrite)
         except UserError as error:
-            click.echo(f"error: {error}", err=True)
-            failed = True
+            problem(error)
+            continue
+        except OSError as error:
+            problem(UserError(f"{page}: its alt texts can't be written ({error.strerror})"))
             continue
         failed = failed or bool(report["failed"])
         if as_json:
-            click.echo(json.dumps(report, ensure_ascii=False))
+            click.echo(click.format_filename(json.dumps(report, ensure_ascii=False)))
         else:
             _tell(report)
     sys.exit(1 if failed else 0)
@@ -92,7 +108,8 @@ def _tell(report: dict[str, Any]) -> None:
         sure = f"{each['confidence']:.0%}"
         click.echo(f"{page}:{each['line']}: not sure ({sure}): {each['alt']}", err=True)
     for each in report["failed"]:
-        click.echo(f"error: {page}:{each['line']}: {each['problem']}", err=True)
+        where = f"{page}:{each['line']}"
+        click.echo(f"error: {where}: {click.format_filename(each['problem'])}", err=True)
     counts = [f"{len(report['filled'])} filled", f"{report['left']} left as they were"]
     counts += [f"{len(report[name])} {name}" for name in PROBLEMS if report[name]]
     written = f" -> {report['written']}" if report["written"] else ""

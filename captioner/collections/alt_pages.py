@@ -12,19 +12,27 @@ import click
 from attention_core.errors import UserError
 from captioner.collections.alt import Page, find_gaps, local_path
 from captioner.collections.files import write_whole
-from captioner.collections.finding import COPY, files_below
+from captioner.collections.finding import COPY, Report, files_below
+from captioner.collections.finding import SUFFIXES as PICTURES
 from captioner.collections.stream import Asked, Result, caption_all
 from captioner.predictor import Captioner
 
 SUFFIXES = {".html", ".htm"}
 
 
-def find_pages(places: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
-    """The pages among files and below folders, each with the root of its site."""
+def find_pages(places: Iterable[Path], report: Report) -> Iterator[tuple[Path, Path]]:
+    """The pages among files and below folders, each with the root of its site. ``report`` is told
+    of folders that can't be read or have none, and of what is a picture."""
     for place in places:
         if os.path.isdir(place):
-            for page in files_below(place, SUFFIXES, recursive=True):
+            none = True
+            for page in files_below(place, SUFFIXES, recursive=True, report=report):
                 yield page, place
+                none = False
+            if none:
+                report(UserError(f"{place} has no pages, which end in .html or .htm"))
+        elif place.suffix.lower() in PICTURES:
+            report(UserError(f"{place} is a picture: name the page that shows it"))
         else:
             yield place, Path()
 
@@ -41,10 +49,13 @@ class Filler:
         self.language = language
         self.known: dict[tuple[Path, str], Result] = {}
 
-    def fill_file(self, page: Path, root: Path, *, in_place: bool) -> dict[str, Any]:
+    def fill_file(
+        self, page: Path, root: Path, *, in_place: bool, overwrite: bool = False
+    ) -> dict[str, Any]:
         """Fills a page or a copy of it; what ``fill`` tells, and the file that was ``written``.
 
-        Raises UserError where there is no such page.
+        Raises UserError where there is no such page, or a copy that says something else and is not
+        to be overwritten.
         """
         try:
             content = page.read_bytes()
@@ -53,6 +64,9 @@ class Filler:
         filled, report = self.fill(content, page, root)
         if report["filled"]:
             target = page if in_place else page.with_suffix(f"{COPY}{page.suffix}")
+            kept = not (in_place or overwrite) and target.exists()
+            if kept and target.read_bytes() != filled:
+                raise UserError(f"{target} is there already: --overwrite replaces it")
             write_whole(target, filled, like=page)
             report["written"] = click.format_filename(target)
         return report

@@ -140,7 +140,13 @@ class Job:
     def wanted(self, paths: Iterable[Path]) -> Iterator[Path]:
         """The pictures that some output has no caption of yet."""
         for path in paths:
-            if any(output.wants(path) for output in self.outputs):
+            try:
+                wanted = any(output.wants(path) for output in self.outputs)
+            except OSError as error:  # a name that is too long with another suffix …
+                self.report(_told(path, error))
+                self.progress.advance(self.bar)
+                continue
+            if wanted:
                 yield path
             else:
                 self.there += 1
@@ -162,16 +168,22 @@ class Job:
     def _write(self, result: Result) -> None:
         problems = []
         for output in self.outputs:
-            if output.wants(result.path):
-                try:
+            try:
+                if output.wants(result.path):
                     output.write(result)
-                except UserError as error:
-                    problems.append(str(error))
+            except UserError as error:
+                problems.append(str(error))
+            except OSError as error:
+                problems.append(str(_told(result.path, error)))
         if problems:
             self.report(UserError("; ".join(problems)))
         else:
             self.captioned += 1
             self.doubtful += result.caption is not None and result.caption.doubtful
+
+
+def _told(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path}: its caption can't be written ({error.strerror})")
 
 
 class _Rate(ProgressColumn):

@@ -51,6 +51,7 @@ class Ledger(ABC):
     """
 
     head: ClassVar[str] = ""  # the first line
+    begins: ClassVar[str] = ""  # how the first one begins, where there is no head
 
     def __init__(self, path: Path, maker: Maker) -> None:
         self.path = path
@@ -98,17 +99,25 @@ class Ledger(ABC):
         whole = 0
         with self.path.open("rb+") as file:
             for number, line in enumerate(file, start=1):
+                text = line.decode("utf-8", "replace").rstrip("\r\n")
                 if not line.endswith(b"\n"):
+                    if number == 1 and not self._is_torn(text):
+                        raise self._foreign(number)
                     file.truncate(whole)
                     break
                 whole += len(line)
-                text = line.decode("utf-8", "replace").rstrip("\r\n")
                 if number == 1 and self.head:
                     if text != self.head:
                         raise self._foreign(number)
                 else:
                     done.add(self._checked(text, number))
         return done
+
+    def _is_torn(self, text: str) -> bool:
+        """Whether a first line without its end may be what this command has begun to write."""
+        first = self.head or self.begins
+        text = text.rstrip("\ufffd")  # a character that was torn
+        return first.startswith(text) or (not self.head and text.startswith(first))
 
     def _checked(self, line: str, number: int) -> str:
         try:
@@ -136,6 +145,8 @@ class Ledger(ABC):
 
 class JsonLines(Ledger):
     """A JSON object a line: the columns of ``Table`` and, if asked, alternatives."""
+
+    begins: ClassVar[str] = '{"image": "'
 
     def line(self, image: str, result: Result) -> str:
         return json.dumps(_row(image, result, self.maker), ensure_ascii=False)

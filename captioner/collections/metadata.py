@@ -55,7 +55,7 @@ class Metadata:
         if self.overwrite or not os.path.isfile(path):  # which is told when it is read
             return True
         if not self.in_place:
-            return not self._target(path).exists()
+            return COPY not in path.suffixes and not self._target(path).exists()
         try:
             with _opened(path) as image:
                 return not all(_there(image))

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import click
 
+from attention_core.errors import UserError
 from captioner.caption import Caption
 from captioner.collections.files import write_whole
 from captioner.collections.stream import Result
@@ -87,13 +88,22 @@ class Sidecar:
 
     def __init__(self, *, overwrite: bool) -> None:
         self.overwrite = overwrite
+        self.written: dict[Path, Path] = {}  # the texts of this run, and what they are beside
 
     def wants(self, path: Path) -> bool:
-        return self.overwrite or not path.with_suffix(".txt").exists()
+        text = path.with_suffix(".txt")
+        here = self.written.get(text, path)
+        return self.overwrite or text == path or here != path or not text.exists()
 
     def write(self, result: Result) -> None:
         assert result.caption is not None
         text = result.path.with_suffix(".txt")
+        if text == result.path:
+            raise UserError(f"{text}: the text beside it would take its place: rename the picture")
+        if (other := self.written.setdefault(text, result.path)) != result.path:
+            raise UserError(
+                f"{result.path}: {text.name} beside it has the caption of {other.name}: rename one"
+            )
         write_whole(text, f"{result.caption.text}\n".encode(), like=result.path)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,6 +15,19 @@ from attention_core.errors import UserError
 from attention_core.tasks import check_drawing
 
 STDIN = Path("-")
+
+
+class Place(click.Path):
+    """The name of a file or folder, which "" isn't, though ``Path`` takes it for this folder.
+
+    >>> Place(path_type=Path).convert("a.jpg", None, None)
+    PosixPath('a.jpg')
+    """
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        if value == "":
+            self.fail("a name is empty: is a variable of the shell not set?", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 @dataclass(frozen=True)
@@ -64,6 +78,10 @@ class Request:
             (self.in_place and not self.write_metadata, "--in-place is for --write-metadata"),
             (self.overwrite and not writes, "--overwrite is for --sidecar and --write-metadata"),
             (self.out and not _ends(self.out, ".jsonl", ".csv"), "--out ends in .jsonl or .csv"),
+            (
+                self.nbest > 1 and self.kept and not (self.out and _ends(self.out, ".jsonl")),
+                "--nbest is for standard output, or --out x.jsonl",
+            ),
             (self.html and not _ends(self.html, ".html"), "--html ends in .html"),
         ):
             if wrong:

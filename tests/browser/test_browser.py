@@ -179,7 +179,8 @@ def test_a_wrong_sentence_is_told_in_the_language_of_the_page(visit, locale, tab
 
 
 @pytest.mark.parametrize(
-    ("locale", "told"), [("en-GB", "is not a picture of a known kind"), ("zh-CN", "图片格式无法识别")]
+    ("locale", "told"),
+    [("en-GB", "is not a picture of a known kind"), ("zh-CN", "图片格式无法识别")],
 )
 def test_a_wrong_picture_is_told_in_the_language_of_the_page(visit, tmp_path, locale, told):
     (tmp_path / "notes.png").write_text("just words")

@@ -318,6 +318,37 @@ def test_pages_that_cannot_be_read(alt, site):
     assert "1 filled" in second
 
 
+def test_a_copy_that_was_looked_over_is_kept(alt, site):
+    (site / "page.html").write_text('<img src="red dog.jpg">')
+    copy = site / "page.captioned.html"
+    alt(site)
+    assert alt(site).exit_code == 0  # the same again
+    copy.write_text("mine")
+    result = alt(site)
+    assert result.exit_code == 1 and copy.read_text() == "mine"
+    assert result.stderr == f"error: {copy} is there already: --overwrite replaces it\n"
+    assert alt(site, "--overwrite").exit_code == 0 and "alt=" in copy.read_text()
+    assert alt(site, "--overwrite", "--in-place").exit_code == 2
+
+
+def test_where_there_is_no_page(alt, site):
+    empty = site / "empty"
+    empty.mkdir()
+    result = alt(empty, site / "red dog.jpg")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == [
+        f"error: {empty} has no pages, which end in .html or .htm",
+        f"error: {site / 'red dog.jpg'} is a picture: name the page that shows it",
+    ]
+
+
+def test_an_address_that_is_no_text(alt, site):
+    (site / "page.html").write_text('<img src="%ff.png">')
+    for options in ([], ["--json"]):
+        result = alt(site, *options)
+        assert result.exit_code == 1 and "doesn't exist" in result.output
+
+
 @pytest.mark.parametrize("options", [["--json"], ["--in-place"], ["x.html"]])
 def test_standard_input_stands_alone(options):
     result = attention_core("alt", "-", *options, input="")

@@ -183,6 +183,19 @@ def test_who_writes_line_by_line_is_answered_line_by_line(trained):
     assert process.returncode == 0
 
 
+def test_an_output_that_lacks_the_characters_is_told():
+    done = subprocess.run(
+        [*COMMAND, "translate", "Hello.", "--to", "zh"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    *_, last = done.stderr.splitlines()
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert last == "error: the output is ascii, which lacks this: set PYTHONIOENCODING=utf-8"
+
+
 def test_too_little_memory_is_told(monkeypatch):
     def learner(_):
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 B.")
@@ -211,7 +224,7 @@ def test_ctrl_c_is_no_traceback(trained):
     assert process.stdout.readline()  # it is at work, and waits for more
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode not in (0, None)
+    assert process.returncode == 130
     *doubts, last = filter(None, errors.splitlines())
     assert last == "Aborted!"
     assert all(line.startswith("warning: line ") for line in doubts)

@@ -169,7 +169,8 @@ def test_captions_of_two_searches_are_not_mixed(caption, album, tmp_path, name):
     arguments = [album, "--html" if name.endswith("html") else "--out", tmp_path / name]
     caption(*arguments)
     before = (tmp_path / name).read_bytes()
-    for options in (["--beam", 1], ["--nbest", 3]):
+    searches = [["--beam", 1], *([["--nbest", 3]] if name.endswith("jsonl") else [])]
+    for options in searches:
         result = caption(*arguments, "-r", *options)
         assert (result.exit_code, result.stdout) == (1, "")
         assert result.stderr == (
@@ -187,7 +188,10 @@ def test_rounded_weights_are_another_model(caption, album, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
-@pytest.mark.parametrize("content", ["my notes\n", "[1]\n", '{"image": "a.jpg"}\n'])
+@pytest.mark.parametrize(
+    "content",
+    ["my notes\n", "my notes", "[1]\n", "[1]", '{"image": "a.jpg"}\n', "<!doctype html><p>mine"],
+)
 def test_other_files_are_left_alone(caption, album, tmp_path, name, content):
     out = tmp_path / name
     out.write_text(content)
@@ -216,6 +220,59 @@ def test_sidecars(caption, album):
         assert text == ("Mine.\n" if name == "b.jpg" else f"{printed[str(album / name)]}\n")
     caption(album, "--sidecar", "--overwrite")
     assert (album / "b.txt").read_text() == f"{printed[str(album / 'b.jpg')]}\n"
+
+
+def test_one_text_beside_two_pictures_is_told(caption, tmp_path):
+    for name in ("x.jpg", "x.png", "y.png"):
+        picture(COLOURS[0], 1).save(tmp_path / name)
+    result = caption(tmp_path, "--sidecar")
+    assert result.exit_code == 1
+    problem, summary = result.stderr.splitlines()
+    assert problem == (
+        f"error: {tmp_path / 'x.png'}: x.txt beside it has the caption of x.jpg: rename one"
+    )
+    assert summary == "2 captioned, 1 failed"
+
+
+def test_a_picture_is_not_replaced_by_its_text(caption, tmp_path):
+    place = tmp_path / "scan.txt"
+    picture(COLOURS[0], 1).save(place, "PNG")
+    before = place.read_bytes()
+    for options in ([], ["--overwrite"]):
+        result = caption(place, "--sidecar", *options)
+        assert result.exit_code == 1 and "rename the picture" in result.stderr
+        assert place.read_bytes() == before
+
+
+def test_where_one_caption_cannot_be_written_the_others_are(caption, tmp_path):
+    long = tmp_path / f"{'a' * 251}.png"  # as long as names may be, and too long for a copy's
+    picture(COLOURS[0], 1).save(long)
+    picture(COLOURS[1], 2).save(tmp_path / "b.png")
+    result = caption(tmp_path, "--write-metadata")
+    assert result.exit_code == 1
+    assert "can't be written (File name too long)" in result.stderr
+    assert (tmp_path / "b.captioned.png").exists() and "1 captioned, 1 failed" in result.stderr
+
+
+def test_copies_get_no_copies(caption, tmp_path):
+    for name in ("a.png", "a.captioned.png"):
+        picture(COLOURS[0], 1).save(tmp_path / name)
+    caption(*sorted(tmp_path.iterdir()), "--write-metadata", "--overwrite")
+    result = caption(*sorted(tmp_path.iterdir()), "--write-metadata")
+    assert result.stderr == "0 captioned, 3 already had captions\n"
+    assert len(list(tmp_path.iterdir())) == 3  # of which --overwrite made one
+
+
+@pytest.mark.parametrize("option", [["--sidecar"], ["--html", "x.html"], ["--out", "x.csv"]])
+def test_alternatives_go_where_there_is_room_for_them(caption, album, option):
+    result = caption(album, "--nbest", 3, *option)
+    assert result.exit_code == 2 and "--nbest is for standard output" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["caption", "alt"])
+def test_an_empty_name_is_not_this_folder(command):
+    result = attention_core(command, "")
+    assert result.exit_code == 2 and "a name is empty" in result.stderr
 
 
 def test_the_gallery(caption, album, tmp_path):

@@ -208,8 +208,9 @@ def test_the_page_of_a_picture_grows_into_what_the_api_says(loads, red, client):
     *growing, last = caption_tab.page(str(red), "en", 3, 3, 1, 12, 0, ENGLISH)
     found = client.predict(handle_file(red), "en", 3, 3, api_name="/caption")
     assert [text[-1] for text, *_ in growing] == ["…"] * len(growing) and growing
-    text, sure, pointed, ranked, alt = last
+    text, sure, pointed, ranked, alt, language = last
     assert text == found["caption"]
+    assert language == "en" and not any(each[-1] for each in growing)
     assert f"onfidence {found['confidence']:.0%}" in sure
     assert alt == f'alt="{text}"'
     assert pointed.count('<img class="veil"') == len(found["words"])
@@ -241,7 +242,11 @@ def test_a_caption_is_translated_by_the_other_task(loads):
     table = caption_tab.in_other_languages("3 dogs play.", "en", CHINESE)
     assert load_task("translate").answer("3 dogs play.", "zh") in table
     assert table.count("<tr>") == 3 and "译文" in table
-    for text, language, problem in [("", "en", "还没有描述"), ("Ein Hund.", "de", "只读英文")]:
+    for text, language, problem in [
+        ("", "en", "还没有描述"),
+        ("A …", "", "还没有描述"),
+        ("Ein Hund.", "de", "只读英文"),
+    ]:
         with pytest.raises(gradio.Error, match=problem):
             caption_tab.in_other_languages(text, language, CHINESE)
 
@@ -315,7 +320,22 @@ def test_how_sure_of_a_caption_the_model_is(
 
 def test_what_is_left_out_has_a_default(client, red):
     assert client.predict(handle_file(red), api_name="/caption")["alternatives"] == []
+    found = client.predict(handle_file(red), None, None, None, api_name="/caption")
+    assert found["caption"] and found["alternatives"] == []
     assert client.predict("3 dogs play.", api_name="/translate")["alternatives"] == []
+
+
+def test_where_a_picture_lies_on_the_server_is_not_told(loads, tmp_path):
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"no picture")
+    for told in (
+        lambda: list(caption_tab.page(str(broken), "en", 3, 3, 1, 12, 0, ENGLISH)),
+        lambda: caption_tab.compare(str(broken), 2, ENGLISH),
+        lambda: caption_tab.caption(str(broken)),
+    ):
+        with pytest.raises(gradio.Error, match=r"broken\.jpg is not a picture") as error:
+            told()
+        assert str(tmp_path) not in str(error.value)
 
 
 @pytest.mark.parametrize(

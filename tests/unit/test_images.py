@@ -1,6 +1,7 @@
 """Every kind of picture, good and bad, that a person may give."""
 
 import io
+import re
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -216,3 +217,21 @@ def test_tensor_of_the_whole_picture() -> None:
 def test_tensor_is_antialiased() -> None:
     stripes = Image.fromarray(np.tile(np.uint8([0, 255]), (256, 128))).convert("RGB")
     assert to_tensor(stripes, 16, 0.0, 1.0).sub(0.5).abs().max() < 0.02
+
+
+def test_what_else_is_wrong_in_exif_does_not_matter() -> None:
+    image = Image.new("RGB", (64, 32), RED)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif[0x0103] = 1
+    content = encoded(image, "JPEG", exif=exif)
+    (at,) = [m.start() for m in re.finditer(rb"\x01\x03\x00\x03|\x03\x01\x03\x00", content)]
+    signed = content[: at + 2] + bytes(reversed(content[at + 2 : at + 4])) + content[at + 4 :]
+    for each in (content, signed):
+        assert open_picture(each).size == (32, 64)
+
+
+@pytest.mark.parametrize("mode", ["La", "RGBa"])
+def test_colours_that_are_multiplied_by_their_transparency(mode: str) -> None:
+    image = Image.new("RGBA" if mode == "RGBa" else "LA", (20, 20), "white").convert(mode)
+    assert colour(open_picture(image)) == (255, 255, 255)
