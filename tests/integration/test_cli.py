@@ -186,14 +186,14 @@ def test_who_writes_line_by_line_is_answered_line_by_line(trained):
 def test_an_output_that_lacks_the_characters_is_told():
     done = subprocess.run(
         [*COMMAND, "translate", "Hello.", "--to", "zh"],
-        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
         capture_output=True,
         text=True,
         timeout=60,
     )
     *_, last = done.stderr.splitlines()
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert last == "error: the output is ascii, which lacks this: set PYTHONIOENCODING=utf-8"
+    assert last == "error: the output is latin-1, which lacks this: set PYTHONIOENCODING=utf-8"
 
 
 def test_too_little_memory_is_told(monkeypatch):
