@@ -21,7 +21,8 @@ footer .divider { display: none }
 """
 # Gradio leaves boxes with a copy button, and example pictures, without names for a screen reader.
 NAMES = """() => {
-  document.documentElement.lang = navigator.language.startsWith('zh') ? 'zh' : 'en';
+  const asked = navigator.language;
+  document.documentElement.lang = asked.startsWith('zh') ? asked : 'en';
   const name = () => {
     for (const box of document.querySelectorAll('textarea:not([aria-label])')) {
       const label = box.closest('.block')?.querySelector('[data-testid=block-info]');
