@@ -8,13 +8,14 @@ from typing import NamedTuple
 from attention_core.errors import UserError
 from attention_core.tokenizer import clean
 
+AFTER = 12  # characters behind an end, which tell whether it is one
 _CLAUSE = re.compile(r"(?<=[,;:)])\s+|\s+(?=\()|(?<=[，；：、）])")
 _END = re.compile(
-    r"(?P<mark>[.!?]+[\"'”’)\]]*(?:\s?»)?)(?P<gap>\s+(?![\s»]))"  # an end, with what closes
-    r"|[。！？]+[”’」』）》»\"]*(?P<wide>\s*)"
+    r"(?P<mark>(?<![.!?])[.!?]+[\"'”’)\]]*(?:\s?»)?)(?P<gap>\s+(?![\s»]))"  # what closes too
+    r"|(?P<full>[。！？]+[”’」』）》»\"]*)(?P<wide>\s*)"
     r"|(?<=[a-zà-ž]{2}[.!?])(?P<glued>)(?=[A-ZÀ-Ž][a-zà-ž])"
     r"|(?<=[\u4e00-\u9fff][.!?])(?=[\u4e00-\u9fff])"
-    r"|(?P<lines>[ \t]*\n\s*)"
+    r"|(?P<lines>(?<![ \t])[ \t]*\n\s*)"
 )
 _INSIDE = re.compile(  # an end that is none: of an initial, a title, "z. B."
     r"(?<!\w)(?:[A-Zzdhuaoeig]|[DM][rs]|Mrs|St|Mt|Prof)\.$"
@@ -30,11 +31,9 @@ _MONTHS = re.compile(
     r"(?:Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember)\b"
 )
 _WORD = re.compile(r"[^\W\d_]+")
-_ADDRESS = re.compile(r"\S*(?:://|@|www\.|/)\S*")
-
-
+_ADDRESS = re.compile(r"://|@|www\.|/")
 _TAG = r"</?\w[^<>]*>"
-_WITHIN = re.compile(rf"((?:{_TAG}\s*)*)(.*?)((?:\s*{_TAG})*)", re.DOTALL)
+_WITHIN = re.compile(rf"((?:{_TAG} ?)*)(.*?)((?: ?{_TAG})*)", re.DOTALL)
 
 
 class Part(NamedTuple):
@@ -95,13 +94,13 @@ def _parted(text: str) -> Iterator[tuple[str, str]]:
         kind = end.lastgroup
         gap = "" if kind is None else end[kind]
         place = end.end() - len(gap)
-        before, after = text[start:place], text[end.end() :]
+        before, after = text[start:place], text[end.end() : end.end() + AFTER]
         if kind == "lines":
             ends = not (after[:1].islower() and before[:1].isupper() and len(before.split()) > 2)
         elif kind == "gap":
             ends = _ends(before, after, "\n" in gap)
         else:
-            ends = not _in_address(text, place)
+            ends = kind != "glued" or not _ADDRESS.search(before.split()[-1])
         if ends:
             yield before, gap
             start = end.end()
@@ -116,12 +115,6 @@ def _ends(before: str, after: str, line: bool) -> bool:
         return False
     number = after[:1].isdigit() and _BEFORE_NUMBER.search(before)
     return not (number or (_MONTH.search(before) and _MONTHS.match(after)))
-
-
-def _in_address(text: str, place: int) -> bool:
-    """Whether the word around a place is an address."""
-    start = max(text.rfind(space, 0, place) for space in " \n\t") + 1
-    return bool(_ADDRESS.match(text, start))
 
 
 def cut(sentence: str) -> tuple[str, str]:

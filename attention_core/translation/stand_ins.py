@@ -25,10 +25,10 @@ _LETTER = r"[0-9A-Za-zÀ-ž]"
 _NAME = re.compile(rf"(?<!{_LETTER})(?:[A-ZÀ-Ž]{_LETTER}{{2,}}|[0-9]+)(?!{_LETTER})")
 _OTHER = re.compile(  # what is no language: addresses, tags and entities, names of accounts
     r"(?P<address>(?:(?:https?|ftp)://|www\.)[^\s<>\"“”‘’«»()（），。；：！？、\u4e00-\u9fff]+"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+    r"|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     r"|(?<![\w.@/-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|io|eu|de|fr|cz|cn|uk)(?![\w-])(?:/\S*)?"
     r"|(?<![\w<./])~?(?:/[\w.-]+){2,}/?)"
-    r"|<!--.*?-->|</?\w[^<>]*>|&#?\w+;|(?<!\w)[@#]\w+",
+    r"|<!--.{,999}?-->|</?\w[^<>]*>|&#?\w+;|(?<!\w)[@#]\w+",
     re.ASCII | re.IGNORECASE,
 )
 _PART = re.compile(r"[^\s<]+|<")
@@ -232,10 +232,12 @@ def _is_held(number: str, english: bool) -> bool:
 
 def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:
     name = sentence[start:end]
+    if not name.isalpha() or name in _learned():
+        return False
     before, after = sentence[:start].split()[1:][-1:], sentence[end:].split()[:1]
     alone = not any(word[0].isupper() for word in before + after)
     fewest = _RARE_ALONE if alone else _RARE
-    return name.isalpha() and name not in _learned() and len(tokenizer.encode(name)) >= fewest
+    return len(tokenizer.encode(name)) >= fewest
 
 
 @functools.cache

@@ -59,3 +59,11 @@ def test_ends_without_a_space(text: str) -> None:
 )
 def test_lines(text: str, expected: list[tuple[str, int]]) -> None:
     assert [(part.text, len(part.lines)) for part in sentences(text)] == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["." * 9, "!)" * 9, "我很好。" * 9, "Hello.Goodbye." * 9, "a \n b" * 9]
+)
+def test_long_texts_of_ends_come_to_their_end(text: str) -> None:
+    """Which takes a pattern minutes that begins anew at each character of a run."""
+    assert sentences(text * 9_000)
