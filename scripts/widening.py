@@ -31,7 +31,7 @@ SEED = 1  # of the new units
 def main(place: Path, out: Path, hidden: int) -> None:
     """Write the translator FROM to the folder TO, with more units that change nothing yet."""
     try:
-        saved = checkpoint.read(place)
+        saved = checkpoint.read(place).of("translate")
         if out.exists():
             raise UserError(f"{out} is there already: name another folder")
         config, weights = widened(saved.config, saved.weights(), hidden)
@@ -60,8 +60,8 @@ def widened(
     """
     recipe = from_dict(TranslateRecipe, config)
     model, before = recipe.model, recipe.model.hidden
-    kind = (model.preset, model.cell, model.layers, model.scorer, model.normalised)
-    if kind != ("luong", "lstm", 1, None, False):
+    kind = (model.preset, model.cell, model.layers, model.scorer, model.normalised, model.cutoffs)
+    if kind != ("luong", "lstm", 1, None, False, ()):
         raise UserError("only an LSTM of one layer, of the preset luong, can be widened")
     if before % 2 or hidden % 2 or hidden <= before:
         raise UserError(f"hidden: expected an even number above {before}, got {hidden}")

@@ -29,7 +29,7 @@ TATOEBA = {"zh": "cmn", "fr": "fra", "de": "deu"}
 PHRASES = {"train": "phrases.tsv", "val": "phrases-val.tsv", "test": "phrases-test.tsv"}
 PHRASES_HELD_OUT = ("cs",)  # the languages of "val" and "test"
 
-TRANSLATED = ("cs", "zh")
+TRANSLATED = {"cs": "tatoeba", "zh": "multi30k"}  # what the English of a language is of
 
 _RECIPES = Path(__file__).parent / "recipes"
 
@@ -159,7 +159,7 @@ def translated(
     _check("split of the translated sentences", split, PHRASES)
     lines = (_RECIPES / f"translated-{language}.tsv").read_text("utf-8").splitlines()
     known = dict(line.split("\t") for line in lines)
-    english = dict.fromkeys(_english(root, split, "tatoeba" if language == "cs" else "multi30k"))
+    english = dict.fromkeys(_english(root, split, TRANSLATED[language]))
     rows = [(text, known[digest]) for text in english if (digest := _digest(text)) in known]
     if not into_english:
         return _pairs(rows, language)

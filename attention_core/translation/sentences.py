@@ -149,7 +149,8 @@ def written_out(sentence: str) -> Sentence:
     >>> written_out("A DOG RUNS!")
     Sentence(text='A dog runs!', ended=True, shouted=True)
     """
-    shouted = sentence.isupper() and len(_WORD.findall(sentence)) > 1
+    words = _WORD.findall(sentence)
+    shouted = len(words) > 1 and all(map(str.isupper, words)) and max(map(len, words)) > 1
     if shouted:
         sentence = sentence.lower()
     sentence = sentence[0].upper() + sentence[1:]

@@ -35,7 +35,9 @@ _PART = re.compile(r"[^\s<]+|<")
 _NUMBER = re.compile(
     r"(?<![0-9A-Za-zÀ-ž.,:/$€£¥-])[-−]?[$€£¥]?[0-9]+(?:[.,:/-][0-9]+)*€?(?![0-9A-Za-zÀ-ž])"
 )
-_GROUPED = re.compile(r"(.*?[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]+))?(\D?)")  # as in English
+_GROUPED = re.compile(  # as in English
+    r"([-−]?[$€£¥]?[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]+))?(€?)"
+)
 _MARKS = {"de": (".", ","), "fr": ("\u202f", ","), "cs": ("\u00a0", ",")}  # groups, decimals
 _LATIN = re.compile(r"[A-Za-z][0-9A-Za-z]+")
 _OPENS = re.compile(r"<\w[^<>]*>$")  # what lies behind it

@@ -51,7 +51,7 @@ trains, captions and scores; all figures are in [captions.csv](captions.csv).
   speakers wrote of these pictures, and on the English captions that people translated (Li et al.
   2016). The published figures use another segmenter. `chinese-translated` learned from two
   machines' translations of the English captions, the other systems from native ones.
-- *translated* is the English caption of the same model, by the translator that ships.
+- *translated* is the English caption of the same model, by the translator that shipped at the time.
 - Cross-entropy and CIDEr as the reward are rows apart, and richness tells what a higher CIDEr may
   have cost: words of a caption; percent of captions that repeat a word at once or a pair of words;
   different words and pairs in percent of all; different words.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from attention_core.translation.sentences import sentences
+from attention_core.translation.sentences import sentences, written_out
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,19 @@ def test_lines(text: str, expected: list[tuple[str, int]]) -> None:
 def test_long_texts_of_ends_come_to_their_end(text: str) -> None:
     """Which takes a pattern minutes that begins anew at each character of a run."""
     assert sentences(text * 9_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "shouted"),
+    [
+        ("A DOG RUNS.", True),
+        ("ÄRGER IST DA!", True),
+        ("NASA", False),
+        ("U.S.A.", False),
+        ("A dog RUNS.", False),
+        ("我在 IBM 工作。", False),
+        ("1 2 3", False),
+    ],
+)
+def test_what_is_in_capitals(text: str, shouted: bool) -> None:
+    assert written_out(text).shouted == shouted

@@ -8,7 +8,15 @@ from attention_core.tokenizer import Tokenizer
 from attention_core.translation import TASK
 from attention_core.translation.corpora import Pair
 from attention_core.translation.predictor import Translator
-from attention_core.translation.stand_ins import STAND_INS, astray, held, once, replaced, restored
+from attention_core.translation.stand_ins import (
+    STAND_INS,
+    astray,
+    held,
+    localised,
+    once,
+    replaced,
+    restored,
+)
 
 TOKENIZER = Tokenizer.train(
     ["I love you and me, Tom. See <a> = b@c 12 x < y."] * 9, vocabulary=320, languages=["de"]
@@ -220,6 +228,11 @@ def test_line_breaks_and_capitals_stay() -> None:
     first, second = found.text.split("\n\n")
     assert "\n" not in first and second.isupper()
     assert found.source_tokens[-4:] == ["A", "DOG", "RUNS.", "</s>"]
+
+
+@pytest.mark.parametrize("span", ["https://b.c/1,000", "1,00", "12:30", "1.000", "😀 1,000"])
+def test_what_is_no_english_number_keeps_its_marks(span: str) -> None:
+    assert localised(span, "de") == span
 
 
 def test_numbers_are_written_as_the_language_does() -> None:

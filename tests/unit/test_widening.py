@@ -59,6 +59,7 @@ def test_the_numbers_stay_and_new_units_learn():
         ({}, 13, "hidden: expected an even number above 8, got 13"),
         ({"layers": 2}, 14, "only an LSTM of one layer"),
         ({"normalised": True}, 14, "only an LSTM of one layer"),
+        ({"cutoffs": (4,), "tied": False}, 14, "only an LSTM of one layer"),
     ],
 )
 def test_other_models_are_refused(model, hidden, told):
@@ -78,3 +79,6 @@ def test_the_translator_that_ships_translates_as_before(tmp_path):
         assert found[0] == found[1]
     again = CliRunner().invoke(main, [*asked, str(hidden + 4)])
     assert again.exit_code == 1 and "is there already" in again.output
+    other = ["captioner/models/everyday", str(tmp_path / "other"), "--hidden", "900"]
+    refused = CliRunner().invoke(main, other)
+    assert refused.exit_code == 1 and "of the task 'caption', not translate" in refused.output
