@@ -27,7 +27,7 @@ class DataConfig:
     lines, COCO or Karpathy JSON, Flickr token files. Their pictures are in the folder ``pictures``
     or below it; None is where the first of the files is.
 
-    Raises UserError for a language without a proper name, or machine translations of one's own.
+    Raises UserError for a language without a proper name, or translations of one's own.
     """
 
     root: str = "data"
@@ -37,14 +37,14 @@ class DataConfig:
     texts_drawn: int = field(default=15_000, metadata={"min": 1})  # a language and epoch
     cache: str = "runs/features"
     languages: tuple[str, ...] = ("en",)
-    machine_translated: bool = False  # Flickr8k's Chinese: out of the English, rather than native
+    chinese: flickr8k.Origin = "native"  # Flickr8k's: or its English translated, by whom
     vocabulary: int = field(default=3000, metadata={"min": 300})
 
     def __post_init__(self) -> None:
         if not self.languages:
             raise UserError("languages: name at least one")
-        if self.machine_translated and (self.captions or "zh" not in self.languages):
-            raise UserError("machine_translated: it is of Flickr8k's Chinese: leave it out")
+        if self.chinese != "native" and (self.captions or "zh" not in self.languages):
+            raise UserError("chinese: it is of Flickr8k's Chinese captions: leave it out")
         for language in self.languages:
             if not re.fullmatch(r"[\w-]+", language):
                 raise UserError(f"languages: {language!r} is no name, such as 'en'")
@@ -70,7 +70,7 @@ def read(config: DataConfig, splits: Sequence[str]) -> Corpus:
             Path(config.root) / "flickr8k",
             config.languages,
             splits,
-            machine_translated=config.machine_translated,
+            chinese=config.chinese,
         )
     files = [_caption_file(Path(name)) for name in config.captions]
     name = " and ".join(map(str, files))

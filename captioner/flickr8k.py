@@ -4,7 +4,8 @@ English captions: Hodosh, Young and Hockenmaier (2013). Chinese: Flickr8k-CN, Li
 German: the independent descriptions of Multi30k, Elliott et al. (2016).
 
 Translations of the English captions into Chinese, by two machines and, of the test captions, by
-people: also Li et al. (2016), in the folder `flickr8kcn` beside this one.
+people: also Li et al. (2016), in the folder `flickr8kcn` beside this one. Those by a large language
+model come along (`attention_core.translation.translated`).
 
 The folder holds `captions.{en,zh,de}.tsv.gz` (picture, split, index, text) and the pictures in
 tar shards `images-{train-0,train-1,val,test,extra}.tar`.
@@ -14,12 +15,16 @@ import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from typing import Literal
 
 from attention_core.errors import UserError, nearest
+from attention_core.tokenizer import clean
+from attention_core.translation.translated import lookup
 from captioner.corpus import Captions, Corpus, Picture, archived
 
 SOURCE = "http://nlp.cs.illinois.edu/HockenmaierGroup/8k-pictures.html"
 LANGUAGES = ("en", "zh", "de")
+Origin = Literal["native", "machines", "model"]
 MACHINES = ("flickr8kzhb", "flickr8kzhg")
 SHARDS = {
     "train": ("images-train-0.tar", "images-train-1.tar"),
@@ -44,11 +49,12 @@ def read(
     languages: Sequence[str],
     splits: Sequence[str],
     *,
-    machine_translated: bool = False,
+    chinese: Origin = "native",
 ) -> Corpus:
     """The pictures of some splits, with their captions in some languages.
 
-    With ``machine_translated`` the Chinese ones of train and val are the machines'.
+    The Chinese ones of train and val are native, or the English ones translated: by two machines,
+    or by a large language model.
 
     Raises:
         UserError: as for `captions`, `machine_translations` and `pictures`.
@@ -59,8 +65,11 @@ def read(
             if line.split in splits:
                 of_split = found.setdefault((line.split, language), {})
                 of_split.setdefault(line.image, []).append(line.text)
-    if machine_translated and "zh" in languages:
-        translations = machine_translations(Path(root).with_name("flickr8kcn"))
+    if chinese != "native" and "zh" in languages:
+        if chinese == "machines":
+            translations = machine_translations(Path(root).with_name("flickr8kcn"))
+        else:
+            translations = model_translations(root)
         for split in {"train", "val"}.intersection(splits):
             native = found.get((split, "zh"), {})
             found[split, "zh"] = {
@@ -110,6 +119,20 @@ def machine_translations(root: Path) -> Captions:
     for name in MACHINES:
         for image, texts in _by_picture(_existing(root, f"{name}.caption.txt.gz")).items():
             found.setdefault(image, []).extend(texts)
+    return found
+
+
+def model_translations(root: Path) -> Captions:
+    """The Chinese of the English captions of train and val by a large language model.
+
+    Raises:
+        UserError: as for `captions`.
+    """
+    find = lookup("zh")
+    found: Captions = {}
+    for caption in captions(root, "en"):
+        if caption.split in ("train", "val") and (text := find(clean(caption.text))):
+            found.setdefault(caption.image, []).append(text)
     return found
 
 

@@ -29,9 +29,7 @@ TATOEBA = {"zh": "cmn", "fr": "fra", "de": "deu"}
 PHRASES = {"train": "phrases.tsv", "val": "phrases-val.tsv", "test": "phrases-test.tsv"}
 PHRASES_HELD_OUT = ("cs",)  # the languages of "val" and "test"
 
-TRANSLATED = {"cs": "tatoeba", "zh": "multi30k"}  # what the English of a language is of
-
-_RECIPES = Path(__file__).parent / "recipes"
+RECIPES = Path(__file__).parent / "recipes"
 
 _MULTI30K = "https://github.com/multi30k/dataset (data/task1/raw)"
 _TATOEBA = "https://www.manythings.org/anki"
@@ -68,8 +66,8 @@ def multi30k(
     ...     multi30k(root, "val", "de")
     [Pair(source='A dog.', target='Ein Hund.', language='de')]
     """
-    _check("language", language, MULTI30K)
-    _check(f"Multi30k split for {language!r}", split, MULTI30K[language])
+    check("language", language, MULTI30K)
+    check(f"Multi30k split for {language!r}", split, MULTI30K[language])
     folder = Path(root) / "multi30k"
     if (cloned := folder / "data" / "task1" / "raw").is_dir():
         folder = cloned
@@ -99,15 +97,15 @@ def tatoeba(
     Traceback (most recent call last):
     attention_core.errors.UserError: Unknown Tatoeba split: 'dev'. Known: test, train, val.
     """
-    _check("language", language, TATOEBA)
-    _check("Tatoeba split", split, ("train", "val", "test"))
+    check("language", language, TATOEBA)
+    check("Tatoeba split", split, ("train", "val", "test"))
     code = TATOEBA[language]
     names = f"{code}-eng.zip", f"{code}.txt.gz", f"{code}.txt"
     path = _find(Path(root) / "tatoeba", names, _TATOEBA)
     if not into_english:
-        pairs = dict.fromkeys(_pairs(columns([path], language), language))
+        pairs = dict.fromkeys(pairs_of(columns([path], language), language))
         return [pair for pair in pairs if _split_of(pair.source) == split]
-    pairs = dict.fromkeys(_pairs(columns([path], "en", swap=True), "en"))
+    pairs = dict.fromkeys(pairs_of(columns([path], "en", swap=True), "en"))
     chosen = [pair for pair in pairs if _split_of(pair.target) == split]
     if split == "train":
         return chosen
@@ -129,60 +127,14 @@ def phrases(language: str, split: str = "train", *, into_english: bool = False) 
     >>> phrases("cs")[0]
     Pair(source='Yes.', target='Ano.', language='cs')
     """
-    _check("split of the phrase book", split, PHRASES)
-    lines = (_RECIPES / PHRASES[split]).read_text("utf-8").splitlines()
+    check("split of the phrase book", split, PHRASES)
+    lines = (RECIPES / PHRASES[split]).read_text("utf-8").splitlines()
     head, *rows = (line.split("\t") for line in lines)  # a column a language, English first
-    _check("language", language, head[1:])
+    check("language", language, head[1:])
     place = head.index(language)
     if into_english:
-        return _pairs(((row[place], row[0]) for row in rows), "en")
-    return _pairs(((row[0], row[place]) for row in rows), language)
-
-
-def translated(
-    root: str | Path, split: str, language: str, *, into_english: bool = False
-) -> list[Pair]:
-    """What the corpora lack: everyday English sentences of Tatoeba in Czech, and English captions
-    of Multi30k in Chinese, or the other way. A large language model translated them for this, and
-    the translations come along, by a digest of the English, which `root` must have. `split` is
-    "train", "val" or "test", which is `test_2016_flickr` of Multi30k.
-
-    As in `tatoeba`, what is to be translated into English in "val" or "test" is not in "train".
-
-    Raises:
-        UserError: an unknown language or split, or a file that is missing or damaged.
-
-    >>> translated("nowhere", "train", "cs")  # without Tatoeba there is no English
-    []
-    """
-    _check("language", language, TRANSLATED)
-    _check("split of the translated sentences", split, PHRASES)
-    lines = (_RECIPES / f"translated-{language}.tsv").read_text("utf-8").splitlines()
-    known = dict(line.split("\t") for line in lines)
-    english = dict.fromkeys(_english(root, split, TRANSLATED[language]))
-    rows = [(text, known[digest]) for text in english if (digest := _digest(text)) in known]
-    if not into_english:
-        return _pairs(rows, language)
-    pairs = _pairs(((theirs, text) for text, theirs in rows), "en")
-    if split == "train":
-        return pairs
-    learned = translated(root, "train", language, into_english=True)
-    learned += phrases(language, into_english=True)
-    seen = {key(pair.source) for pair in learned}
-    return [pair for pair in pairs if key(pair.source) not in seen]
-
-
-def _english(root: str | Path, split: str, corpus: str) -> list[str]:
-    if not (Path(root) / corpus).is_dir():
-        return []
-    if corpus == "tatoeba":
-        return [pair.source for language in TATOEBA for pair in tatoeba(root, split, language)]
-    part = "test_2016_flickr" if split == "test" else split
-    return [pair.source for pair in multi30k(root, part, "de")]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return pairs_of(((row[place], row[0]) for row in rows), "en")
+    return pairs_of(((row[0], row[place]) for row in rows), language)
 
 
 def own(
@@ -203,9 +155,9 @@ def own(
     Traceback (most recent call last):
     attention_core.errors.UserError: Unknown split: 'dev'. Known: test, train, val.
     """
-    _check("split", split, ("train", "val", "test"))
+    check("split", split, ("train", "val", "test"))
     rows = columns(files, language, swap=swap)
-    pairs = _pairs(rows, language)
+    pairs = pairs_of(rows, language)
     if split == "train" and len(pairs) < len(rows):
         left_out = f"{len(rows) - len(pairs)} of {len(rows)} pairs left out, one side being empty"
         print(f"{', '.join(map(str, files))}: {left_out}", file=sys.stderr)
@@ -257,7 +209,7 @@ def whole(files: Sequence[str | Path], language: str, *, swap: bool = False) -> 
     ...     whole([folder], "es")
     [Pair(source='A dog.', target='Un perro.', language='es')]
     """
-    return _pairs(columns(files, language, swap=swap), language)
+    return pairs_of(columns(files, language, swap=swap), language)
 
 
 def at_most(pairs: Iterable[Pair], translations: int) -> list[Pair]:
@@ -314,7 +266,12 @@ def key(sentence: str) -> str:
     return " ".join(re.sub(r"[^\w\s]|_", "", sentence.lower()).split())
 
 
-def _pairs(rows: Iterable[tuple[str, str]], language: str) -> list[Pair]:
+def pairs_of(rows: Iterable[tuple[str, str]], language: str) -> list[Pair]:
+    """Rows of a sentence and its translation, as the readers give them: clean, and none empty.
+
+    >>> pairs_of([("A dog. ", "Ein  Hund."), ("A cat.", "")], "de")
+    [Pair(source='A dog.', target='Ein Hund.', language='de')]
+    """
     finish = _simplifier() if language == "zh" else str
     cleaned = (Pair(clean(s), finish(clean(t)), language) for s, t in rows)
     return [pair for pair in cleaned if pair.source and pair.target]
@@ -333,7 +290,8 @@ def _simplifier() -> Callable[[str], str]:
     return convert
 
 
-def _check(what: str, name: str, known: Iterable[str]) -> None:
+def check(what: str, name: str, known: Iterable[str]) -> None:
+    """Raises UserError, with the nearest that is known, where ``name`` isn't."""
     if name not in known:
         raise UserError(f"Unknown {what}: {name!r}.{nearest(name, known)}")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from attention_core.errors import UserError, nearest
-from attention_core.translation import corpora
+from attention_core.translation import corpora, translated
 from attention_core.translation.lc_tok import lc_tok_bleu, lc_tok_signature
 
 SPLITS = ("val", "test")
@@ -127,8 +127,8 @@ def test_sets(
             found[f"phrases {split} {pair}"] = corpora.phrases(
                 language, split, into_english=into_english
             )
-        if language in corpora.TRANSLATED:
-            pairs = corpora.translated(data, split, language, into_english=into_english)
+        if language in translated.LANGUAGES:
+            pairs = translated.pairs(data, split, language, into_english=into_english)
             if pairs:
                 found[f"translated {split} {pair}"] = pairs
     return found

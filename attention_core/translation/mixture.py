@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from attention_core.errors import UserError, nearest
-from attention_core.translation import corpora
+from attention_core.translation import corpora, translated
 from attention_core.translation.corpora import Pair
 
 LANGUAGES = ("zh", "fr", "de", "cs")
@@ -17,7 +17,7 @@ LANGUAGES = ("zh", "fr", "de", "cs")
 class DataConfig:
     """In each epoch so many pairs of each corpus and language, drawn anew, all of Tatoeba's that
     are short, as greetings and the like are, and some times over a phrase book and what was
-    translated into languages that the corpora lack (``corpora.translated``); or parallel text of
+    translated into languages that the corpora lack (``translated.pairs``); or parallel text of
     one's own, as ``corpora.own`` reads it, into any one language. Beside either, to learn from
     alone, text of which a model made one side: its translations of the sources (Kim and Rush 2016)
     or back-translations of the targets (Sennrich et al. 2016, https://aclanthology.org/P16-1009).
@@ -134,7 +134,7 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
             found += [
                 _translated(language, data, split)
                 for language in data.languages
-                if language in corpora.TRANSLATED
+                if language in translated.LANGUAGES
             ]
     if data.synthetic and split == "train":
         found += [_synthetic(data.synthetic, language) for language in data.targets]
@@ -152,7 +152,7 @@ def _phrases(language: str, data: DataConfig, split: str) -> Corpus:
 
 def _translated(language: str, data: DataConfig, split: str) -> Corpus:
     times = data.translated if split == "train" else 1
-    pairs = corpora.translated(data.root, split, language, into_english=data.into_english) * times
+    pairs = translated.pairs(data.root, split, language, into_english=data.into_english) * times
     return Corpus(f"translated_{language}", pairs, len(pairs), 0)
 
 

@@ -41,10 +41,14 @@ CAPTIONERS = {
         "Chinese alone, learned from two machines' translations of the English captions",
         (
             'data.languages=["zh"]',
-            "data.machine_translated=true",
+            "data.chinese=machines",
             "data.vocabulary=4500",
             "training.epochs=6",
         ),
+    ),
+    "chinese-llm": (
+        "Chinese alone, learned from a large language model's translations of the English captions",
+        ('data.languages=["zh"]', "data.chinese=model", "data.vocabulary=4500"),
     ),
 }
 """What goes on with its encoder fine-tuned, and with CIDEr as the reward; ``spatial`` is the

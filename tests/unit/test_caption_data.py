@@ -309,6 +309,6 @@ def test_languages_that_can_not_be(languages: tuple[str, ...], problem: str) -> 
 
 
 @pytest.mark.parametrize("other", [{}, {"captions": ("mine.csv",), "languages": ("zh",)}])
-def test_machine_translations_are_of_flickr8k_s_chinese(other: dict[str, tuple[str, ...]]) -> None:
-    with pytest.raises(UserError, match="machine_translated: it is of Flickr8k's Chinese"):
-        DataConfig(machine_translated=True, **other)  # type: ignore[arg-type]
+def test_translations_are_of_flickr8k_s_chinese(other: dict[str, tuple[str, ...]]) -> None:
+    with pytest.raises(UserError, match="chinese: it is of Flickr8k's Chinese"):
+        DataConfig(chinese="model", **other)  # type: ignore[arg-type]

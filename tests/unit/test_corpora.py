@@ -432,7 +432,7 @@ def test_the_phrase_book_goes_both_ways() -> None:
 
 
 def test_the_phrase_book_has_each_phrase_once_and_nothing_held_out() -> None:
-    book = corpora._RECIPES / corpora.PHRASES["train"]
+    book = corpora.RECIPES / corpora.PHRASES["train"]
     head, *rows = (line.split("\t") for line in book.read_text("utf-8").splitlines())
     assert head == ["en", "zh", "fr", "de", "cs"]
     whole = [row for row in rows if all(row)]

@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 
 from attention_core.errors import UserError
+from attention_core.translation import corpora
+from attention_core.translation.translated import digest
 from captioner import elsewhere
 from captioner.corpus import Corpus, normalise
 from captioner.evaluation import compared_with
@@ -167,16 +169,33 @@ def test_chinese_to_learn_from_may_be_the_machines_of_the_english(beside: Path) 
     }.items():
         text = "\n".join(lines).encode()
         (place / f"flickr8k{kind}.caption.txt.gz").write_bytes(gzip.compress(text))
-    of = read(root, ["zh", "en"], ["train", "val"], machine_translated=True).captions
+    of = read(root, ["zh", "en"], ["train", "val"], chinese="machines").captions
     assert of["train", "zh"] == {"b_1": ["一只狗。", "一只 狗", "狗儿"]}  # of a_2 there are none
     assert of["val", "zh"] == {"d_4": ["两条狗"]}
     assert of["train", "en"] == {"b_1": ["A dog ."]}
     (root / "images-test.tar").write_bytes((root / "images-val.tar").read_bytes())
-    test = read(root, ["zh"], ["test"], machine_translated=True)
+    test = read(root, ["zh"], ["test"], chinese="machines")
     assert test.captions == {("test", "zh"): {"e_5": ["猫"]}}
 
 
 def test_machine_translations_that_are_missing_are_named(beside: Path) -> None:
     (beside / "captions.zh.tsv.gz").write_bytes(gzip.compress("b_1\ttrain\t0\t狗".encode()))
     with pytest.raises(UserError, match=r"flickr8kzhb\.caption\.txt\.gz is missing"):
-        read(beside, ["zh"], ["train"], machine_translated=True)
+        read(beside, ["zh"], ["train"], chinese="machines")
+
+
+def test_chinese_to_learn_from_may_be_a_language_model_s(
+    beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is found by the English, whatever its spaces; test keeps its native captions."""
+    english = ["b_1\ttrain\t0\tA  dog .", "b_1\ttrain\t1\tA dog", "e_5\ttest\t0\tA dog ."]
+    native = ["b_1\ttrain\t0\t狗", "a_2\ttrain\t0\t鸟", "e_5\ttest\t0\t猫"]
+    for language, lines in {"en": english, "zh": native}.items():
+        text = gzip.compress("\n".join(lines).encode())
+        (beside / f"captions.{language}.tsv.gz").write_bytes(text)
+    (beside / "images-test.tar").write_bytes((beside / "images-val.tar").read_bytes())
+    (beside / "translated-zh.tsv").write_text(f"{digest('A dog .')}\t一只狗。")
+    monkeypatch.setattr(corpora, "RECIPES", beside)
+    found = read(beside, ["zh"], ["train", "test"], chinese="model").captions
+    assert found["train", "zh"] == {"b_1": ["一只狗。"]}
+    assert found["test", "zh"] == {"e_5": ["猫"]}
