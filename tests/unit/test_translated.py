@@ -116,6 +116,14 @@ def test_what_it_refuses(root):
         DataConfig(files=("a", "b"), languages=("cs",), translated=1)
 
 
+def test_the_sentences_of_the_cards_were_not_translated():
+    shown = CZECH.with_name("everyday-sentences.txt").read_text("utf-8").splitlines()
+    assert len(shown) == 20
+    for language in translated.LANGUAGES:
+        find = translated.lookup(language)
+        assert not any(map(find, shown))
+
+
 def test_the_tables_that_come_along_are_clean():
     for language in translated.LANGUAGES:
         lines = CZECH.with_name(f"translated-{language}.tsv").read_text("utf-8").splitlines()
