@@ -28,6 +28,7 @@ PUBLISHED = {
         "*goal: cross-entropy*": {"BLEU-4": 25.0, "METEOR": 21.5, "CIDEr": 62.0},
         "*goal: CIDEr as the reward*": {"BLEU-4": 25.0, "METEOR": 21.5, "CIDEr": 70.0},
     },
+    "flickr8k test zh, translated by people": {"*goal*": {"BLEU-4": 26.0, "CIDEr": 52.0}},
     "flickr8k test zh, translated by people, by word": {
         "ResNet-152, words of another segmenter (the best published)": {
             "BLEU-4": 24.1,
@@ -50,7 +51,8 @@ trains, captions and scores; all figures are in [captions.csv](captions.csv).
 - Chinese is scored by character and by the words of jieba 0.42; on the captions that Chinese
   speakers wrote of these pictures, and on the English captions that people translated (Li et al.
   2016). The published figures use another segmenter. `chinese-translated` learned from two
-  machines' translations of the English captions, the other systems from native ones.
+  machines' translations of the English captions, `chinese-llm` from those that a large language
+  model made for this and no native speaker has read, the other systems from native ones.
 - *translated* is the English caption of the same model, by the translator that shipped at the time.
 - Cross-entropy and CIDEr as the reward are rows apart, and richness tells what a higher CIDEr may
   have cost: words of a caption; percent of captions that repeat a word at once or a pair of words;

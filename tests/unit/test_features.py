@@ -135,7 +135,7 @@ def test_pictures_are_seen_alike_however_many_there_are(
     found = features_of(backbone, images)
     assert not found.requires_grad
     with torch.no_grad():
-        torch.testing.assert_close(found, grid(backbone, images), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(found, grid(backbone, images), atol=1e-4, rtol=1e-3)
 
 
 def test_only_missing_pictures_are_computed(
