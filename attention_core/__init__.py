@@ -4,6 +4,7 @@ The public names below are imported on first use, so that ``import attention_cor
 """
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 _HOME = {
@@ -57,6 +58,7 @@ _HOME = {
         "Objective",
         "SampledSoftmax",
         "ScheduledSampling",
+        "SearchConfig",
         "SelfCritical",
         "TeacherForcing",
         "TrainingConfig",
@@ -77,6 +79,8 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name not in _MODULE:
+        if not name.startswith("_") and find_spec(f"{__name__}.{name}"):
+            return import_module(f"{__name__}.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)
 

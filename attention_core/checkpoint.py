@@ -64,6 +64,9 @@ class Checkpoint(NamedTuple):
             weights = load(self.file(WEIGHTS))
         except SafetensorError as error:
             raise _damaged(self.path / WEIGHTS, error) from None
+        for name, tensor in weights.items():
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise _damaged(self.path / WEIGHTS, f"{name} holds values that are not numbers")
         return {
             name: tensor.float() if tensor.is_floating_point() else tensor
             for name, tensor in weights.items()
@@ -95,6 +98,7 @@ def save(
     Raises:
         UserError: `directory` holds something other than a checkpoint, or can't be written, or a
             weight is too large for float16.
+        ValueError: one of `files` is in another folder, or is what this writes itself.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -105,6 +109,11 @@ def save(
     from safetensors.torch import save as serialized
 
     check_place(directory)
+    for name in files:
+        if Path(name).name != name or name in (CONFIG, WEIGHTS):
+            raise ValueError(
+                f"files: expected names of files beside {CONFIG} and {WEIGHTS}, got {name!r}"
+            )
     place = Path(directory).resolve()
     new, old = _beside(place, "new"), _beside(place, "old")
     header = {"format": FORMAT, "task": task, "config": config}
@@ -121,6 +130,7 @@ def save(
             place.rename(old)
         new.rename(place)
     except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
         raise UserError(f"Can't save a checkpoint at {directory}: {error.strerror}.") from None
     shutil.rmtree(old, ignore_errors=True)
 

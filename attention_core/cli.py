@@ -124,9 +124,12 @@ def train(recipe: Path, overrides: tuple[str, ...]) -> None:
 
     task = load_task(read_task(recipe))
     settings: Any = load_recipe(recipe, task.recipe_type(), overrides)
+    from attention_core.training import Recipe
     from attention_core.training import train as run
     from attention_core.training.processes import first_process_first, in_first_process
 
+    if not isinstance(settings, Recipe):
+        raise UserError(f"task {task.name!r}: recipe_type must give a training.Recipe")
     with first_process_first():
         learner = task.learner(settings)
     try:
@@ -136,6 +139,11 @@ def train(recipe: Path, overrides: tuple[str, ...]) -> None:
             click.echo(f"Stopped; the same command goes on from {settings.out}.", err=True)
         sys.exit(130)
     if in_first_process():
+        if not best.exists():
+            raise UserError(
+                f"{best} is gone, and the run has no update left to make: delete {settings.out} to"
+                " train anew"
+            )
         click.echo(best)
 
 

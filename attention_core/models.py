@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from attention_core.errors import UserError, nearest
@@ -44,9 +45,18 @@ class Seq2Seq(nn.Module):
         self.encoder = encoder
         self.decoder = decoder
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
     def remember(self, *source: Tensor) -> tuple[Memory, DecoderState]:
-        """The memory of a batch of sources and the decoder's first state, one row per source."""
-        encoded = self.encoder(*source)
+        """The memory of a batch of sources and the decoder's first state, one row per source.
+
+        The sources may be on another device than the model.
+        """
+        device = self.device
+        encoded = self.encoder(*(each.to(device) for each in source))
         memory = self.decoder.remember(encoded)
         return memory, self.decoder.begin(memory, encoded.final)
 

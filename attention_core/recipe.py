@@ -20,6 +20,7 @@ from attention_core.errors import UserError, nearest
 
 Recipe = TypeVar("Recipe")
 
+KINDS = "take bool, int, float, str, Literal, tuple[X, ...], X | None or a dataclass"
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
 
 
@@ -72,11 +73,11 @@ def read_task(path: str | PathLike[str]) -> str:
 
 
 def check_bounds(config: Any) -> None:
-    """Checks a dataclass's values against the bounds of its fields, for a `__post_init__`: so they
-    hold for who makes one in Python too.
+    """Checks a dataclass's values against the types and bounds of its fields, for a
+    `__post_init__`: so they hold for who makes one in Python too.
 
     Raises:
-        UserError: a value is out of its bounds; the first is told.
+        UserError: a value is of another type or out of its bounds; the first is told.
 
     >>> size = dataclasses.field(metadata={"min": 1})
     >>> Model = dataclasses.make_dataclass("Model", [("size", int, size)])
@@ -85,11 +86,11 @@ def check_bounds(config: Any) -> None:
     attention_core.errors.UserError: size must be at least 1, got 0
     """
     problems: list[str] = []
+    hints = typing.get_type_hints(type(config))
     for field in _fields(config):
         value = getattr(config, field.name)
-        for item in value if isinstance(value, tuple) else (value,):
-            if isinstance(item, int | float):
-                _bounded(item, field.name, field.metadata, problems)
+        if not dataclasses.is_dataclass(value):
+            _value(hints[field.name], value, field.name, field.metadata, problems)
     if problems:
         raise UserError(problems[0])
 
@@ -203,11 +204,12 @@ def _value(kind: Any, value: Any, key: str, bounds: Mapping[str, Any], problems:
     if dataclasses.is_dataclass(kind):
         return _table(typing.cast(type, kind), value, key, problems)
     if origin in (types.UnionType, typing.Union):
-        if value is None:
+        if value is None and types.NoneType in arguments:
             return None
-        (kind,) = (argument for argument in arguments if argument is not types.NoneType)
-        return _value(kind, value, key, bounds, problems)
-    if origin is tuple:
+        kinds = [argument for argument in arguments if argument is not types.NoneType]
+        if len(kinds) == 1:
+            return _value(kinds[0], value, key, bounds, problems)
+    if origin is tuple and arguments[1:] == (...,):
         if not isinstance(value, list | tuple):
             problems.append(f"{key} must be a list, got {value!r}")
             return None
@@ -219,6 +221,9 @@ def _value(kind: Any, value: Any, key: str, bounds: Mapping[str, Any], problems:
         kind, bounds = type(arguments[0]), {"choices": arguments}
     if kind is float and type(value) is int:
         value = float(value)
+    if kind not in _NAMES:
+        problems.append(f"{key}: {kind} is no type of a recipe's key: {KINDS}")
+        return None
     if type(value) is not kind or (kind is float and not math.isfinite(value)):
         problems.append(f"{key} must be {_NAMES[kind]}, got {value!r}")
     elif "choices" in bounds and value not in bounds["choices"]:

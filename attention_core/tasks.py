@@ -19,6 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from attention_core.checkpoint import CONFIG
 from attention_core.errors import UserError, nearest
 from attention_core.wording import Tables
 
@@ -189,7 +190,8 @@ def load_tasks() -> list[Task]:
 
 
 def find_checkpoint(name: str) -> Path:
-    """The path of a checkpoint: a directory, or a task's name for the model that it ships.
+    """The path of a checkpoint: a directory, or a task's name for the model that it ships, unless
+    there is a checkpoint of that name.
 
     Raises UserError when it can't be either; whether there is a checkpoint at the path,
     ``checkpoint.read`` tells.
@@ -198,9 +200,10 @@ def find_checkpoint(name: str) -> Path:
     'everyday'
     """
     path = Path(name)
-    if os.path.exists(name) or path.name != name:
-        return path
     installed = installed_tasks()
+    hidden = name in installed and not os.path.exists(path / CONFIG)
+    if (os.path.exists(name) and not hidden) or path.name != name:
+        return path
     shipped = load_task(name).shipped if name in installed else None
     if shipped is None:
         raise UserError(

@@ -51,7 +51,7 @@ class Written:
         Raises UserError for an unknown language.
         """
         self._tokenizer.begin(language)
-        short = self._lists[language]
+        short = self._lists[language].to(decoder.embedding.weight.device)
         listed = self._listed.get(language)
         if listed is None:
             listed = decoder.listed(short.words)

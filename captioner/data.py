@@ -3,6 +3,7 @@
 import hashlib
 import re
 import sys
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -77,6 +78,8 @@ def read(config: DataConfig, splits: Sequence[str]) -> Corpus:
     found = [row for file in files for row in _rows(file)]
     folder = Path(config.pictures) if config.pictures else files[0].parent
     places = _pictures(name, folder, [row.image for row in found])
+    spelled: dict[Path, str] = {}  # the first of the names that a file goes by
+    found = [row._replace(image=spelled.setdefault(places[row.image], row.image)) for row in found]
     by_image = _splits(name, found)
     captions: dict[tuple[str, str], Captions] = {}
     for row, language in _languages(name, found, config.languages):
@@ -129,11 +132,11 @@ def _rows(path: Path) -> list[Row]:
 def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]:
     """The files of the pictures named, by their place in the folder or their name alone."""
     files = [path for path in folder.rglob("*") if path.suffix.lower() in PICTURES]
-    by_name = {path.name: path for path in files}
-    several = Counter(path.name for path in files)
+    by_name = {_composed(path.name): path for path in files}  # of one Unicode form
+    several = Counter(_composed(path.name) for path in files)
     found, missing = {}, []
     for image in dict.fromkeys(images):
-        alone = Path(image).name
+        alone = _composed(Path(image).name)
         if (folder / image).is_file():
             found[image] = folder / image
         elif several[alone] > 1:
@@ -145,7 +148,7 @@ def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]
         else:
             missing.append(image)
     if missing:
-        close = _closest(Path(missing[0]).name, by_name)
+        close = _closest(_composed(Path(missing[0]).name), by_name)
         guess = f" Did you mean {close!r}?" if close else ""
         raise UserError(
             f"{name} names {len(missing)} of {len(found) + len(missing)} pictures that aren't in "
@@ -158,6 +161,11 @@ def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]
             file=sys.stderr,
         )
     return found
+
+
+def _composed(name: str) -> str:
+    """The name with its accents on their letters, wherever the file was named."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _closest(name: str, others: Iterable[str]) -> str | None:
@@ -189,7 +197,8 @@ def _by_hash(image: str) -> str:
 
 
 def _languages(name: str, found: Sequence[Row], languages: Sequence[str]) -> list[tuple[Row, str]]:
-    """The rows in some languages, each with its own."""
+    """The rows in some languages, each with its own; says how many are left out."""
+    found = [row._replace(language=(row.language or "").lower() or None) for row in found]
     told = {row.language for row in found if row.language}
     if not told:
         if len(languages) > 1:
@@ -201,4 +210,13 @@ def _languages(name: str, found: Sequence[Row], languages: Sequence[str]) -> lis
     for language in languages:
         if language not in told:
             raise UserError(f"{name}: no caption is in {language!r}.{nearest(language, told)}")
-    return [(row, row.language) for row in found if row.language in languages and row.language]
+    taken = [(row, row.language) for row in found if row.language in languages and row.language]
+    if len(taken) < len(found):
+        others = sorted(told.difference(languages))
+        others += ["no language"] if any(row.language is None for row in found) else []
+        print(
+            f"{name}: {len(found) - len(taken)} of {len(found)} captions are left out, as they are"
+            f" in {', '.join(others)}",
+            file=sys.stderr,
+        )
+    return taken

@@ -163,12 +163,32 @@ def _extend(
         task = progress.add_task("", total=len(ids) + len(missing), completed=len(ids))
         for start in range(0, len(missing), BATCH):
             batch = missing[start : start + BATCH]
-            images = torch.stack([backbone.picture(each.open(), size) for each in batch])
+            try:
+                images = torch.stack([backbone.picture(each.open(), size) for each in batch])
+            except UserError:
+                raise _unreadable(missing[start:]) from None
             features = features_of(backbone, images)
-            _write_rows(path, len(ids), features.half().numpy())
-            ids += [each.stamp for each in batch]
-            _write_json(path.with_suffix(".json"), {"key": key, "ids": ids})
+            try:
+                _write_rows(path, len(ids), features.half().numpy())
+                ids += [each.stamp for each in batch]
+                _write_json(path.with_suffix(".json"), {"key": key, "ids": ids})
+            except OSError as error:
+                raise UserError(f"Can't write the feature cache {path}: {error.strerror}") from None
             progress.update(task, completed=len(ids))
+
+
+def _unreadable(pictures: Iterable[Picture]) -> UserError:
+    """All of them that can't be read, so that they can be mended at once."""
+    problems = []
+    for picture in pictures:
+        try:
+            picture.open()
+        except UserError as error:
+            problems.append(str(error))
+    return UserError(
+        f"{len(problems)} of the pictures can't be read: mend them, or take their captions out:"
+        + "".join(f"\n  - {problem}" for problem in problems)
+    )
 
 
 def _write_rows(path: Path, start: int, rows: np.ndarray[Any, np.dtype[np.float16]]) -> None:

@@ -14,6 +14,7 @@ from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.pieces import PIECES, pieces_of
 from attention_core.recipe import as_dict
+from attention_core.tasks import find_checkpoint
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import (
     Batch,
@@ -57,7 +58,7 @@ class CaptionRecipe(Recipe):
     """A recipe of the task ``caption``; without ``self_critical`` it is teacher forcing.
 
     ``start`` is a checkpoint to begin from, with its tokenizer, such as that of a frozen encoder
-    to fine-tune.
+    to fine-tune; or "caption", the one that ships.
     """
 
     data: DataConfig = DataConfig()
@@ -85,9 +86,10 @@ class CaptionRecipe(Recipe):
         self.self_critical.check(self.training)
 
     @property
-    def beginning(self) -> str | None:
+    def beginning(self) -> Path | None:
         """The checkpoint that training begins from, if any."""
-        return self.self_critical.start if self.self_critical else self.start
+        start = self.self_critical.start if self.self_critical else self.start
+        return find_checkpoint(start) if start else None
 
 
 class Item(NamedTuple):
@@ -150,6 +152,7 @@ class CaptionLearner(Learner):
         self.identity = {
             "encoder": cache_key(backbone, encoder.size),
             "text to learn from": fingerprint(self._texts, held_out, self._without_pictures),
+            "vocabulary": str(recipe.data.vocabulary),
         }
         self._rows = {
             language: {

@@ -146,6 +146,7 @@ class Captioner:
     ) -> list[Caption]:
         """As ``caption``, of pictures as tensors (B, 3, H, W) or of their features (B, S, F)."""
         width = max(beam or self.search.beam, nbest)
+        source = source.to(self.model.device)
         features = features_of(self.backbone, source) if source.dim() == 4 else source
         ranked = self.hypotheses(features, language=language, width=width)
         captions = [self.told(each[:nbest], language) for each in ranked]

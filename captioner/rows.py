@@ -39,6 +39,7 @@ def table(path: Path) -> list[Row]:
         io.StringIO(text, newline=""),
         delimiter=between,
         quoting=csv.QUOTE_NONE if between == "|" else csv.QUOTE_MINIMAL,
+        strict=True,  # a quote that nothing ends would swallow the rows behind it
     )
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
     if not ({*IMAGE} & {*reader.fieldnames} and {*TEXT} & {*reader.fieldnames}):
@@ -52,7 +53,10 @@ def table(path: Path) -> list[Row]:
             place = f"{path}, line {reader.line_num}"
             found.append(_row(_fitting(_repaired(row), between, place), place))
     except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: {error}") from None
+        raise UserError(
+            f"{path}, line {reader.reader.line_num}: {error}: a field that begins with a quote ends with"
+            " one, and quotes within it are doubled"
+        ) from None
     return found
 
 
@@ -63,7 +67,7 @@ def json_lines(path: Path) -> list[Row]:
         UserError: as for `table`, or a line isn't a JSON object.
     """
     rows = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         place = f"{path}, line {number}"
@@ -88,7 +92,9 @@ def tokens(path: Path) -> list[Row]:
         UserError: it can't be read, a line is otherwise, or a key comes twice.
     """
     found: dict[str, Row] = {}
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
         key, tab, text = line.partition("\t")
         image, _, index = key.rpartition("#")
         if not (tab and image and index.isdecimal()):
@@ -172,4 +178,4 @@ def _listed(path: Path) -> Iterator[tuple[str, str]]:
         match = re.search(r"(?:^|[._])(train|dev|val|test)(?:_?images)?\.txt$", other.name, re.I)
         if match and other != path:
             split = match[1].lower().replace("dev", "val")
-            yield from ((line.strip(), split) for line in read_text(other).splitlines())
+            yield from ((line.strip(), split) for line in read_text(other).split("\n"))

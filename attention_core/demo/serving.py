@@ -12,6 +12,7 @@ from attention_core.demo.page import build, wording
 from attention_core.errors import UserError
 from attention_core.tasks import load_tasks
 
+CHINESE = ("zh", *(f"zh-{place}" for place in ("CN", "SG", "MY", "TW", "HK", "MO", "Hans", "Hant")))
 AT_ONCE, WAITING = 2, 64  # requests that are served, and that wait
 CSS = """
 .grid-wrap { height: auto !important; min-height: 0 !important; max-height: none !important;
@@ -94,7 +95,7 @@ def launch(serving: Serving) -> None:
     from starlette.routing import Route
 
     tables = wording(load_tasks())
-    chinese: Any = dict.fromkeys(("zh", "zh-CN", "zh-TW"), tables["zh"])
+    chinese: Any = dict.fromkeys(CHINESE, tables["zh"])
     try:
         _, url, _ = page.launch(
             server_name=serving.host,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from attention_core.errors import UserError
 from attention_core.export.text import OnnxTextEncoder
 from attention_core.models import Seq2Seq
 from attention_core.parts.decoder import RecurrentDecoder
@@ -58,7 +59,8 @@ def graphs(model: Seq2Seq, source: Mapping[str, Input]) -> tuple[onnx.ModelProto
     model has them; it is named next_hidden and so on behind a step. The encoder gives a row for
     each source, N = 1. What a step doesn't need is no input of it.
 
-    Raises UserError for an encoder that ONNX has no operators for.
+    Raises UserError for an encoder that ONNX has no operators for, or that torch's exporter can't
+    trace, as one that packs its sequences.
     """
     encoder = model.encoder
     if isinstance(encoder, TextEncoder):
@@ -131,17 +133,23 @@ def _traced(
     given = dict(examples)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's about itself
-        program = torch.onnx.export(
-            module.eval(),
-            (),
-            kwargs={"given": given},
-            dynamic_shapes={"given": {name: dict(enumerate(axes[name])) for name in given}},
-            input_names=list(given),
-            output_names=list(module(given)),
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+        try:
+            program = torch.onnx.export(
+                module.eval(),
+                (),
+                kwargs={"given": given},
+                dynamic_shapes={"given": {name: dict(enumerate(axes[name])) for name in given}},
+                input_names=list(given),
+                output_names=list(module(given)),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            why = str(error.__cause__ or error).strip().splitlines()[0]
+            raise UserError(
+                f"torch's exporter can't trace this {type(module).__name__[1:].lower()}: {why}"
+            ) from error
     assert program is not None
     traced = program.model_proto
     for part in (traced.graph, *traced.graph.node):

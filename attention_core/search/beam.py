@@ -16,6 +16,7 @@ from attention_core.search.step import (
     M,
     S,
     Step,
+    check_numbers,
     precise,
     real_positions,
     selectable,
@@ -68,8 +69,8 @@ def beam_search(
     of the B sources as it is. Where that has a method ``sources``, as ``Memory`` does, sources that
     are done are left out of both, unless there are constraints, which may know sources apart.
 
-    Raises ValueError where an argument is out of its range, naming it, and where there is a
-    coverage penalty but no attention.
+    Raises ValueError where an argument is out of its range, naming it, where the first logits are
+    not numbers, and where there is a coverage penalty but no attention.
 
     >>> from attention_core.search import EnsembleState
     >>> table = torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.4, 0.6], [0.7, 0.3, 0.0]]).log()
@@ -106,6 +107,8 @@ def beam_search(
     for length in range(1, max_length + 1):
         logits, state, weights = step(tokens, memory, state)
         gains = precise(logits).log_softmax(-1)
+        if length == 1:
+            check_numbers(gains)
         count = len(left)
         if weights is not None:
             weights = weights.unflatten(0, (count, width))

@@ -28,7 +28,8 @@ def greedy_search(
     The score is Σ log p / length^α with α = ``length_penalty``. Log-probabilities are the model's
     own under constraints too; where these forbid every word, the output ends there, unfinished.
 
-    Raises ValueError where an argument is out of its range, naming it.
+    Raises ValueError where an argument is out of its range, naming it, and where the first logits
+    are not numbers.
 
     >>> import torch
     >>> from attention_core.search import EnsembleState

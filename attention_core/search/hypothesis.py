@@ -17,7 +17,7 @@ class Hypothesis:
     tokens: list[int]
     log_probabilities: list[float]  # of each token, by the model itself
     score: float  # Σ log p / length^α, and what the search adds to it
-    weights: Tensor | None  # (T, S) attention per token
+    weights: Tensor | None  # (T, S) attention per token, on the CPU
     finished: bool  # False where the length limit or the constraints cut it off
 
     @property

@@ -25,6 +25,6 @@ def restricted(step: Step[M, S], allowed: Tensor) -> Step[M, S]:
 
     def restricted_step(tokens: Tensor, memory: M, state: S) -> tuple[Tensor, S, Tensor | None]:
         logits, state, weights = step(tokens, memory, state)
-        return logits.masked_fill(~allowed, -torch.inf), state, weights
+        return logits.masked_fill(~allowed.to(logits.device), -torch.inf), state, weights
 
     return restricted_step

@@ -38,7 +38,8 @@ def sample(
     itself, at τ = 1 and over all words. Where the constraints forbid every word, a sample ends
     there, unfinished. ``generator`` None draws from torch's own.
 
-    Raises ValueError where an argument is out of its range, naming it.
+    Raises ValueError where an argument is out of its range, naming it, and where the first logits
+    are not numbers.
 
     >>> from attention_core.search import EnsembleState
     >>> def step(tokens, memory, state):  # 0 is the end

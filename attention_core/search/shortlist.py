@@ -35,6 +35,12 @@ class Shortlist:
         self.begin = words.numel()
         self._known = torch.cat([words, words.new_tensor([begin])])
 
+    def to(self, device: torch.device) -> "Shortlist":
+        """The same list on a device, itself where it is there."""
+        if self.words.device == device:
+            return self
+        return Shortlist(self.words.to(device), int(self._known[-1]))
+
     def place(self, word: int) -> int:
         """Where a word is in the list. Raises ValueError where it is not."""
         found = (self.words == word).nonzero()

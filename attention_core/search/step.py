@@ -58,3 +58,12 @@ def some_sources(memory: Any, index: Tensor) -> Any:
 def precise(logits: Tensor) -> Tensor:
     """The same logits in at least float32, to be normalised and summed."""
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def check_numbers(gains: Tensor) -> None:
+    """Raises ValueError where the log-probabilities (R, W) of a first step are none."""
+    if bool(gains.isnan().any()):
+        raise ValueError(
+            "logits: expected numbers, got NaN or infinities: the model's weights, or the source,"
+            " are not numbers"
+        )

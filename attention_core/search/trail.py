@@ -37,7 +37,7 @@ class Trail:
         self.tokens, self.gains, self.parents, self.scores = (
             torch.stack(column).tolist() for column in zip(*levels, strict=True)
         )
-        self.weights = torch.stack(weights) if weights else None
+        self.weights = torch.stack(weights).cpu() if weights else None
         self.end = end
 
     def best(self, source: int, finished: list[Ended], width: int) -> list[Hypothesis]:

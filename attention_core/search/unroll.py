@@ -7,7 +7,7 @@ from torch import Tensor
 
 from attention_core.search.constraints import Constraint, constrained
 from attention_core.search.hypothesis import Hypothesis
-from attention_core.search.step import M, S, Step, precise
+from attention_core.search.step import M, S, Step, check_numbers, precise
 
 
 @torch.no_grad()
@@ -38,6 +38,9 @@ def unroll(
     for t in range(max_length):
         logits, state, weights = step(tokens, memory, state)
         logits = allowed = precise(logits)
+        gain = logits.log_softmax(-1)
+        if t == 0:
+            check_numbers(gain)
         if constraints:
             allowed = constrained(constraints, prefixes, logits)
             stuck = allowed.isneginf().all(-1)
@@ -48,13 +51,13 @@ def unroll(
         if constraints:
             prefixes = torch.cat([prefixes, tokens.view(-1, rows, 1)], -1)
         chosen.append(tokens)
-        gains.append(logits.log_softmax(-1).gather(-1, tokens[:, None])[:, 0])
+        gains.append(gain.gather(-1, tokens[:, None])[:, 0])
         if weights is not None:
             looked.append(weights)
         done = done | (tokens == end)
         if bool(done.all()):
             break
-    attention = torch.stack(looked, 1) if looked else None
+    attention = torch.stack(looked, 1).cpu() if looked else None
     columns = (torch.stack(chosen, 1).tolist(), torch.stack(gains, 1).tolist(), limit.tolist())
     return [
         _cut(row, sequence[:most], gain, end, length_penalty, attention)

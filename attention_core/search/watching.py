@@ -46,7 +46,7 @@ def watched(
     def watched_step(
         tokens: Tensor, memory: M, state: Watched[S]
     ) -> tuple[Tensor, Watched[S], Tensor | None]:
-        prefixes = torch.cat([state.prefixes, tokens[:, None]], 1)
+        prefixes = torch.cat([state.prefixes.to(tokens.device), tokens[:, None]], 1)
         if prefixes.size(1) > 1:
             seen(prefixes[0, 1:].tolist())
         logits, following, weights = step(tokens, memory, state.state)

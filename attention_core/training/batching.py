@@ -22,6 +22,11 @@ class Batch(NamedTuple):
     words: Tensor | None = None  # (n,), ascending: all that follows the first token, which is then
     # the same in all rows; None is any
 
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on a device, itself where it is there."""
+        words = None if self.words is None else self.words.to(device)
+        return Batch(tuple(x.to(device) for x in self.source), self.tokens.to(device), words)
+
 
 def pad(sequences: Sequence[Sequence[int]], value: int) -> Tensor:
     """Sequences as rows of one tensor (R, longest), filled up with ``value``.

@@ -229,7 +229,7 @@ class SearchConfig:
             step,
             memory,
             state,
-            begin=begin,
+            begin=begin.to(memory.valid.device),
             end=end,
             max_length=longest,
             width=width or self.beam,

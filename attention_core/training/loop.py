@@ -194,10 +194,16 @@ class _Loop:
         objective = self.learner.objective
         objective.train()
         objective.update = run.update
-        loss, tokens = self.updater.update(
-            map(self.learner.collate, items[self.accelerator.process_index :: processes]),
-            learning_rate(config, run.update, total, run.halvings),
-        )
+        try:
+            loss, tokens = self.updater.update(
+                map(self.learner.collate, items[self.accelerator.process_index :: processes]),
+                learning_rate(config, run.update, total, run.halvings),
+            )
+        except ArithmeticError as error:
+            raise UserError(
+                f"update {run.update + 1}, in epoch {run.epoch + 1}: {error}: look for such values"
+                " in the data, or set a lower learning rate or clipping"
+            ) from None
         run.advance(len(items), loss, tokens)
         self.display.show(
             update=run.update,
@@ -226,7 +232,8 @@ class _Loop:
         from accelerate.utils import broadcast_object_list
 
         self.learner.objective.eval()
-        metrics = [self.learner.validate() if self.accelerator.is_main_process else {}]
+        found = self.learner.validate() if self.accelerator.is_main_process else {}
+        metrics = [{name: float(value) for name, value in found.items()}]
         broadcast_object_list(metrics)
         if self.learner.metric not in metrics[0]:
             raise ValueError(

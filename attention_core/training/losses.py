@@ -135,6 +135,7 @@ class TeacherForcing(Objective):
 
     def _read(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
         """The loss, where targets are real (R, T), and the logits there, if of all words (n, W)."""
+        batch = batch.to(self.model.device)
         memory, state = self.model.remember(*batch.source)
         rows, sources = batch.tokens.size(0), memory.valid.size(0)
         if rows % sources:

@@ -122,7 +122,10 @@ class Run:
         return better
 
     def save(self) -> None:
-        """Writes ``state.pt``, in one move."""
+        """Writes ``state.pt``, in one move.
+
+        Raises UserError where it can't be written; what was there stays.
+        """
         from accelerate.utils import gather_object
 
         device = self.accelerator.device
@@ -140,8 +143,13 @@ class Run:
         }
         if self.accelerator.is_main_process:
             new = self.path.with_name(f"{STATE}.new")
-            torch.save(state, new)
-            os.replace(new, self.path)
+            try:
+                torch.save(state, new)
+                os.replace(new, self.path)
+            except (OSError, RuntimeError) as error:  # torch's own, where a disk is full
+                new.unlink(missing_ok=True)
+                why = getattr(error, "strerror", None) or "is the disk full?"
+                raise UserError(f"Can't save {self.path}: {why}") from None
 
     def _load(self) -> None:
         try:

@@ -8,7 +8,8 @@ from attention_core.training.config import TrainingConfig
 def learning_rate(config: TrainingConfig, update: int, total: int, halvings: int = 0) -> float:
     """The learning rate of update u of ``total``, each of which begins with 0.
 
-    η_u = η · min(1, (u + 1) / w) · f(u) with w = warm-up and f of the schedule:
+    η_u = η · min(1, (u + 1) / w) · f(u) with w = warm-up, at most a fifth of the run, and f of the
+    schedule:
 
     - ``constant``: 1
     - ``cosine``: ½ (1 + cos(π u / total)), zero at the end. Loshchilov and Hutter 2017, §3.
@@ -20,7 +21,7 @@ def learning_rate(config: TrainingConfig, update: int, total: int, halvings: int
     >>> [round(learning_rate(config, update, 100), 2) for update in (0, 3, 15, 63)]
     [0.2, 0.8, 0.4, 0.2]
     """
-    warmup = max(1, config.warmup)
+    warmup = max(1, min(config.warmup, total // 5))
     rate = config.learning_rate
     match config.schedule:
         case "cosine":

@@ -76,6 +76,7 @@ class SelfCritical(Objective):
 
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
         """The loss summed over the tokens of the samples, and their number."""
+        batch = batch.to(self.model.device)
         memory, state = self.model.remember(*batch.source)
         sources = memory.valid.size(0)
         references = batch.tokens.view(sources, -1, batch.tokens.size(1))

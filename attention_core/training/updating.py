@@ -1,5 +1,6 @@
 """One update of the weights, from the batches of all processes."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -67,23 +68,30 @@ class Updater:
 
         The summed loss and number of tokens of all of them. Without a token there is no mean, and
         the weights stay as they are.
+
+        Raises ArithmeticError, before a weight is touched, where the loss or the gradient is not
+        finite.
         """
         self.optimizer.zero_grad()
         loss, count = 0.0, 0
         for batch in batches:
             with self.accelerator.autocast():
-                batch_loss, batch_count = self.objective(self._here(batch))
+                batch_loss, batch_count = self.objective(batch.to(self.accelerator.device))
             batch_loss.backward()
             loss, count = loss + float(batch_loss.detach()), count + batch_count
         if self.accelerator.num_processes > 1:
             loss, count = self._sum_over_processes(loss, count)
+        if not math.isfinite(loss):
+            raise ArithmeticError("the loss is not a number")
         if not count:
             return loss, count
         for weight in self.weights:
             if weight.grad is not None:
                 weight.grad /= count
         if self.clip:
-            nn.utils.clip_grad_norm_(self.weights, self.clip)
+            norm = nn.utils.clip_grad_norm_(self.weights, self.clip)
+            if not math.isfinite(norm):
+                raise ArithmeticError("the gradient is not a number")
         for group, scale in zip(self.optimizer.param_groups, self.scales, strict=True):
             group["lr"] = rate * scale
         self.optimizer.step()
@@ -106,11 +114,6 @@ class Updater:
         sums = torch.tensor([loss, count], dtype=torch.float64, device=self.accelerator.device)
         loss, tokens = self.accelerator.reduce(sums, "sum").tolist()
         return loss, int(tokens)
-
-    def _here(self, batch: Batch) -> Batch:
-        device = self.accelerator.device
-        words = None if batch.words is None else batch.words.to(device)
-        return Batch(tuple(x.to(device) for x in batch.source), batch.tokens.to(device), words)
 
 
 def _groups(objective: Objective, rates: Mapping[str, float]) -> dict[str, list[nn.Parameter]]:

@@ -81,7 +81,10 @@ def evaluate(checkpoint: Path, split: str, data: Path, beam: int | None) -> dict
         (language,) = translator.languages
         own = corpora.own(files, split, language, swap=learned.get("swap", False))
         if not own:
-            raise UserError(f"{', '.join(files)}: no pair for {split}: more lines are needed")
+            raise UserError(
+                f"{', '.join(files)}: no pair for {split}: more lines are needed, of"
+                " which that is 2 %"
+            )
         tests = {f"own {split} {language}": own}
     elif learned.get("into_english"):
         tests = test_sets(data, split, learned["languages"], into_english=True)

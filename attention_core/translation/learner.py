@@ -15,6 +15,7 @@ from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.pieces import PIECES, pieces_of
 from attention_core.recipe import as_dict
+from attention_core.tasks import find_checkpoint
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import (
     Batch,
@@ -84,9 +85,13 @@ class TranslateLearner(Learner):
     def __init__(self, recipe: TranslateRecipe) -> None:
         self.recipe = recipe
         checkpoint.check_place(Path(recipe.out) / "best")
-        start = checkpoint.read(recipe.start).of("translate") if recipe.start else None
+        self._start = find_checkpoint(recipe.start) if recipe.start else None
+        start = checkpoint.read(self._start).of("translate") if self._start else None
         read, held_out = (mixture(recipe.data, split) for split in ("train", "val"))
-        self.identity = {"text to learn from": fingerprint(*read, *held_out)}
+        self.identity = {
+            "text to learn from": fingerprint(*read, *held_out),
+            "vocabulary": str(recipe.data.vocabulary),
+        }
         self.tokenizer = self._tokenizer(read)
         self._corpora = [(corpus, *self._fitting(corpus)) for corpus in read]
         self.pieces = self._written_with()
@@ -235,8 +240,8 @@ class TranslateLearner(Learner):
         return chain.from_iterable(encoded for _, _, encoded in self._corpora)
 
     def _tokenizer(self, read: list[Corpus]) -> Tokenizer:
-        path = Path(self.recipe.start or self.recipe.out) / "tokenizer.model"
-        if self.recipe.start or begun(self.recipe.out):
+        path = Path(self._start or self.recipe.out) / "tokenizer.model"
+        if self._start or begun(self.recipe.out):
             return Tokenizer.load(path)
         data = self.recipe.data
         tokenizer = Tokenizer.train(

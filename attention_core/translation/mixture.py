@@ -140,7 +140,10 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
         found += [_synthetic(data.synthetic, language) for language in data.targets]
     for corpus in found:
         if not corpus.pairs:
-            raise UserError(f"data: {corpus.name} has no pair for {split}: more lines are needed")
+            share = ", of which val is 2 %" if data.files and split == "val" else ""
+            raise UserError(
+                f"data: {corpus.name} has no pair for {split}: more lines are needed{share}"
+            )
     return found
 
 

@@ -68,7 +68,9 @@ class Answer(TypedDict):
     alternatives: list[str]
 
 
-def translate(text: str, language: str = "zh", beam: int = 5, nbest: int = 1) -> Answer:
+def translate(
+    text: str | None, language: str | None = "zh", beam: int | None = 5, nbest: int | None = 1
+) -> Answer:
     """Translate English into Chinese (zh), French (fr), German (de) or Czech (cs), or back.
 
     The score is the mean log-probability of a token, the confidence 0 to 1, or null where it isn't
@@ -81,7 +83,9 @@ def translate(text: str, language: str = "zh", beam: int = 5, nbest: int = 1) ->
         nbest: How many translations, 1 to 20: the best, and alternatives, best first.
     """
     try:
-        best = _best(text, language, beam, nbest)
+        if not isinstance(text, str):
+            raise UserError("text: expected a text to translate")
+        best = _best(text, language or "zh", beam or 5, nbest or 1)
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from None
     return Answer(

@@ -76,7 +76,9 @@ def test_text_too_short_to_score_is_told(folder, tmp_path):
     (tmp_path / "few.tsv").write_text("A dog.\tEen Hund.\n")
     result = attention_core("evaluate", tmp_path / "run" / "best")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.endswith("few.tsv: no pair for test: more lines are needed\n")
+    assert result.stderr.endswith(
+        "few.tsv: no pair for test: more lines are needed, of which that is 2 %\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,9 @@ def test_a_checkpoint_is_a_folder_or_the_name_of_a_task(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find_checkpoint("caption") == load_task("caption").shipped
     assert find_checkpoint("runs/mine/best") == Path("runs/mine/best")
-    (tmp_path / "caption").mkdir()
+    (tmp_path / "caption").mkdir()  # as a plugin's own folder may be named
+    assert find_checkpoint("caption") == load_task("caption").shipped
+    (tmp_path / "caption" / "config.json").touch()
     assert find_checkpoint("caption") == Path("caption")
     with pytest.raises(UserError, match=r"no checkpoint 'captoin'.* Did you mean 'caption'"):
         find_checkpoint("captoin")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from attention_core.errors import UserError
-from captioner import coco
+from captioner import coco, rows
 from captioner.data import DataConfig, read
 from captioner.rows import table
 
@@ -312,3 +312,41 @@ def test_languages_that_can_not_be(languages: tuple[str, ...], problem: str) -> 
 def test_translations_are_of_flickr8k_s_chinese(other: dict[str, tuple[str, ...]]) -> None:
     with pytest.raises(UserError, match="chinese: it is of Flickr8k's Chinese"):
         DataConfig(chinese="model", **other)  # type: ignore[arg-type]
+
+
+def test_a_quote_that_nothing_ends_swallows_no_row(folder: Path) -> None:
+    rows = ["image\tcaption", 'a.jpg\t"a sign', 'b.jpg\t5" of snow', "c.jpg\tA dog ."]
+    (folder / "x.tsv").write_text("\n".join(rows))
+    with pytest.raises(UserError, match=r"x.tsv, line 3: .* quotes within it are doubled"):
+        table(folder / "x.tsv")
+
+
+def test_captions_in_another_language_are_counted(folder: Path, capsys) -> None:
+    told = zip(NAMES * 2, ["en", "EN", "en", "de", "", "en"], strict=True)
+    lines = ["image,caption,split,language"]
+    lines += [f"{name},A dog,{TOLD[name]},{language}" for name, language in told]
+    (folder / "x.csv").write_text("\n".join(lines))
+    corpus = read(config(folder / "x.csv"), SPLITS)
+    assert sum(len(texts) for split in SPLITS for texts in corpus.of(split, "en").values()) == 4
+    assert "2 of 6 captions are left out, as they are in de, no language" in capsys.readouterr().err
+
+
+def test_a_picture_may_be_spelled_in_several_ways(folder: Path) -> None:
+    """One file is one picture, in one split; letters with accents are what they look like."""
+    composed, apart = "caf\u00e9.jpg", "cafe\u0301.jpg"
+    (folder / "a.jpg").rename(folder / composed)
+    lines = ["image,caption", f"{apart},1", f"./{composed},2", f"elsewhere/{composed},3", "b.jpg,4"]
+    (folder / "x.csv").write_text("\n".join(lines))
+    corpus = read(config(folder / "x.csv"), SPLITS)
+    found = {image: texts for of in corpus.captions.values() for image, texts in of.items()}
+    assert found == {apart: ["1", "2", "3"], "b.jpg": ["4"]}
+
+
+def test_a_line_ends_where_it_ends(folder: Path) -> None:
+    """Not at the separators within a caption; an empty line is none."""
+    text = "A dog\u2028runs\x85here"
+    row = json.dumps({"image": "a.jpg", "caption": text}, ensure_ascii=False)
+    (folder / "x.jsonl").write_text(f"{row}\n")
+    assert [row.text for row in rows.json_lines(folder / "x.jsonl")] == [text]
+    (folder / "x.token").write_text(f"a.jpg#0\t{text}\n\nb.jpg#0\tA cat\n\n")
+    assert [row.text for row in rows.tokens(folder / "x.token")] == [text, "A cat"]

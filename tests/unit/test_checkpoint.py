@@ -231,3 +231,18 @@ def test_a_checkpoint_moves_with_its_directory(tmp_path):
     place = saved(tmp_path / "a")
     shutil.move(place, tmp_path / "b")
     assert checkpoint.read(tmp_path / "b").weights().keys() == {"weight", "bias"}
+
+
+@pytest.mark.parametrize("name", ["../escaped", "below/it", "config.json", "model.safetensors"])
+def test_a_file_lies_beside_the_weights_and_is_none_of_its_own(tmp_path, name):
+    with pytest.raises(ValueError, match=r"files: expected names of files beside config\.json"):
+        checkpoint.save(tmp_path / "a", task="t", config={}, weights={}, files={name: b"x"})
+    assert not list(tmp_path.iterdir())
+
+
+def test_weights_that_are_not_numbers_are_damaged(tmp_path):
+    module = nn.Linear(3, 2)
+    nn.init.constant_(module.bias, float("nan"))
+    saved(tmp_path / "a", module)
+    with pytest.raises(UserError, match=r"is damaged .bias holds values that are not numbers"):
+        checkpoint.read(tmp_path / "a").weights()

@@ -228,3 +228,28 @@ def test_a_picture_that_changes_is_computed_again(
     assert after.stamp != before.stamp
     second = build(tmp_path / "cache", backbone, SIZE, [after])[[after.stamp]]
     assert (first - second).abs().max() > 0.1
+
+
+def test_all_pictures_that_cant_be_read_are_told_at_once(
+    tmp_path: Path, backbone: EfficientNetLite
+) -> None:
+    for number in range(4):
+        noise(number).save(tmp_path / f"{number}.png")
+    (tmp_path / "1.png").write_bytes(b"")
+    (tmp_path / "3.png").write_bytes(b"no picture")
+    found = [Picture.file(tmp_path / f"{number}.png") for number in range(4)]
+    with pytest.raises(UserError, match="2 of the pictures can't be read") as caught:
+        build(tmp_path / "cache", backbone, SIZE, found)
+    told = str(caught.value).splitlines()
+    assert len(told) == 3 and "1.png is empty" in told[1] and "3.png" in told[2]
+
+
+def test_a_cache_that_cant_be_written_is_named(
+    tmp_path: Path, backbone: EfficientNetLite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(features, "_write_rows", full)
+    with pytest.raises(UserError, match=r"feature cache .*lite0-64-.*: No space left on device"):
+        build(tmp_path, backbone, SIZE, pictures(1))

@@ -1,6 +1,7 @@
 import dataclasses
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -182,3 +183,11 @@ def test_from_dict_checks_as_files_are_checked():
 def test_a_recipe_may_keep_its_task(recipe_file):
     kept = dataclasses.make_dataclass("Kept", [("task", str)], frozen=True)
     assert load_recipe(recipe_file('task = "caption"'), kept).task == "caption"
+
+
+@pytest.mark.parametrize("kind", [list[str], dict[str, int], Path, int | str, tuple[int, str]])
+def test_a_type_that_no_key_can_have_is_told(recipe_file, kind):
+    made = dataclasses.make_dataclass("Made", [("x", kind)])
+    path = recipe_file("x = [1]")
+    with pytest.raises(UserError, match=r"x: .* is no type of a recipe's key: take bool, int"):
+        load_recipe(path, made)

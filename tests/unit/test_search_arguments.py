@@ -105,3 +105,13 @@ def test_of_a_restriction():
         restricted(step, torch.zeros(4, dtype=torch.bool))
     with pytest.raises(ValueError, match=r"allowed: expected torch\.bool of"):
         restricted(step, torch.ones(4, dtype=torch.long))
+
+
+@every_search
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_logits_that_are_not_numbers(search, value):
+    def broken(tokens, memory, state):
+        return torch.full((tokens.numel(), 4), value), state, None
+
+    with pytest.raises(ValueError, match="logits: expected numbers, got NaN or infinities"):
+        search(broken, MEMORY, EnsembleState(), begin=torch.tensor([1, 1]), end=0, max_length=5)

@@ -65,7 +65,14 @@ def test_wrong_settings_are_one_line(settings, problem):
     [
         (TrainingConfig, {"epochs": 0}, "epochs must be at least 1, got 0"),
         (TrainingConfig, {"epochs": 1, "clip": -1.0}, "clip must be at least 0.0, got -1.0"),
-        (TrainingConfig, {"epochs": 1, "clip": math.nan}, "clip must be at least 0.0, got nan"),
+        (TrainingConfig, {"epochs": 1, "clip": math.nan}, "clip must be a number, got nan"),
+        (TrainingConfig, {"epochs": 1, "schedule": "cosin"}, "schedule can't be 'cosin'. Did you"),
+        (
+            TrainingConfig,
+            {"epochs": 1, "learning_rate": "a"},
+            "learning_rate must be a number, got",
+        ),
+        (SearchConfig, {"beam": 2.5}, "beam must be a whole number, got 2.5"),
         (SearchConfig, {"beam": 101}, "beam must be at most 100, got 101"),
         (SelfCriticalConfig, {"samples": 1}, "samples must be at least 2, got 1"),
         (ScheduledSampling, {**LINEAR, "lowest": 1.5}, "lowest must be at most 1.0, got 1.5"),

@@ -4,6 +4,7 @@ import signal
 from dataclasses import replace
 from threading import Thread
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -257,3 +258,41 @@ def test_it_runs_in_another_thread_too(tmp_path):
     thread.start()
     thread.join()
     assert len(log(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_loss_that_is_not_a_number_ends_the_run_before_a_weight_is_touched(value, tmp_path):
+    learner = Scripted(0.5)
+    learner.batches = lambda epoch: [(1.0, 2.0), (3.0, value)]
+    problem = "update 2, in epoch 1: the loss is not a number: look for such values in the data"
+    with pytest.raises(UserError, match=problem):
+        train(learner, config(), tmp_path, seed=1)
+    assert learner.objective.weight.isfinite().all() and learner.saved == [0.5]
+
+
+def test_a_gradient_that_is_not_a_number_ends_the_run_too(tmp_path):
+    learner = Scripted(0.5)
+    learner.objective.weight.register_hook(lambda gradient: gradient * math.nan)
+    with pytest.raises(UserError, match="update 1, in epoch 1: the gradient is not a number"):
+        train(learner, config(clip=1.0), tmp_path, seed=1)
+    assert learner.objective.weight.isfinite().all()
+
+
+def test_metrics_may_be_numbers_of_numpy_or_torch(tmp_path):
+    train(Scripted(np.float32(0.5), torch.tensor(0.75)), config(), tmp_path, seed=1)
+    assert [line["score"] for line in log(tmp_path)] == [0.5, 0.75]
+
+
+def test_a_state_that_cant_be_written_is_one_line_and_leaves_the_one_before(tmp_path, monkeypatch):
+    train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
+    before = (tmp_path / "state.pt").read_bytes()
+
+    def full(state, path):
+        path.write_bytes(b"half")
+        raise RuntimeError("unexpected pos 844096 vs 843984")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match=r"Can't save .*state.pt: is the disk full\?$"):
+        train(Scripted(0.7, 0.8), config(epochs=2), tmp_path, seed=1)
+    assert (tmp_path / "state.pt").read_bytes() == before
+    assert not list(tmp_path.glob("*.new"))
