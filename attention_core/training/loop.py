@@ -233,7 +233,7 @@ class _Loop:
 
         self.learner.objective.eval()
         found = self.learner.validate() if self.accelerator.is_main_process else {}
-        metrics = [{name: float(value) for name, value in found.items()}]
+        metrics = [{n: x if type(x) in (int, float) else float(x) for n, x in found.items()}]
         broadcast_object_list(metrics)
         if self.learner.metric not in metrics[0]:
             raise ValueError(

@@ -30,8 +30,10 @@ class DatesLearner(Learner):
 
     def __init__(self, recipe: DatesRecipe) -> None:
         self.recipe = recipe
+        self.identity = {"writings": str(recipe.writings), "seed": str(recipe.seed)}
         torch.manual_seed(recipe.seed)
         self.model = build_model(recipe.model)
+        recipe.search.check(self.model.decoder)
         self.objective = TeacherForcing.of(recipe.training, self.model, pad=PAD)
 
     def batches(self, epoch: int) -> Sequence[list[tuple[str, str]]]:

@@ -65,6 +65,7 @@ class ChatLearner(Learner):
 
     def __init__(self, recipe: ChatRecipe) -> None:
         self.recipe = recipe
+        self.identity = {"exchanges": str(recipe.exchanges), "seed": str(recipe.seed)}
         text = [side for exchange in drawn(20_000, seed=0) for side in exchange]
         self.tokenizer = Tokenizer.train(text, vocabulary=recipe.vocabulary, languages=["en"])
         torch.manual_seed(recipe.seed)
