@@ -54,8 +54,8 @@ def table(path: Path) -> list[Row]:
             found.append(_row(_fitting(_repaired(row), between, place), place))
     except csv.Error as error:
         raise UserError(
-            f"{path}, line {reader.reader.line_num}: {error}: a field that begins with a quote ends with"
-            " one, and quotes within it are doubled"
+            f"{path}, line {reader.reader.line_num}: {error}: a field that begins with a quote ends"
+            " with one, and quotes within it are doubled"
         ) from None
     return found
 

@@ -323,6 +323,8 @@ def test_what_is_left_out_has_a_default(client, red):
     found = client.predict(handle_file(red), None, None, None, api_name="/caption")
     assert found["caption"] and found["alternatives"] == []
     assert client.predict("3 dogs play.", api_name="/translate")["alternatives"] == []
+    found = client.predict("3 dogs play.", None, None, None, api_name="/translate")
+    assert found["translation"] and found["alternatives"] == []
 
 
 def test_where_a_picture_lies_on_the_server_is_not_told(loads, tmp_path):
@@ -376,6 +378,7 @@ def test_no_picture_is_a_message(client):
     ("arguments", "problem"),
     [
         ((" ", "de", 3), "the text is empty"),
+        ((None, "de", 3), "text: expected a text to translate"),
         (("dog" * 40_000, "de", 3), "120,000 characters and at most 5,000"),
         (("a\x07b", "de", 3), r"control character U\+0007"),
         (("Hello.", "xx", 3), "xx is not in the list of choices"),

@@ -11,15 +11,19 @@ import attention_dates as dates
 import numpy as np
 import onnx
 import pytest
+import torch
 from attention_dates.model import BEGIN, decode, encode
 from conftest import attention_core
+from torch import nn
 
-from attention_core import checkpoint
+from attention_core import DecoderSizes, Encoded, Seq2Seq, build_decoder, checkpoint
 from attention_core.errors import UserError
 from attention_core.export import export
+from attention_core.export.graphs import graphs
 from attention_core.export.quantization import quantized
 from attention_core.runtime import OnnxModel, load, read_folder
 from attention_core.runtime.model import ENCODER, GREEDY, SETTINGS, STEP
+from attention_core.tasks import Input
 from attention_core.translation.confidence import CONFIDENCE, Confidence
 from attention_core.translation.predictor import Translator
 from captioner.caption import Caption
@@ -292,3 +296,29 @@ def test_a_plugins_model_is_exported_by_one_method(tmp_path):
     assert decode(best.tokens) == "1979-05-03"
     with pytest.raises(UserError, match="the task 'dates' has no runtime without torch"):
         dates.TASK.runtime(saved, 1)
+
+
+class Packing(nn.Module):
+    """An encoder of frames (B, S, 3) that packs them, which torch's exporter can't trace."""
+
+    def __init__(self):
+        super().__init__()
+        self.rnn = nn.GRU(3, 4, batch_first=True)
+
+    def forward(self, frames, valid):
+        lengths = valid.sum(1).cpu()
+        packed = nn.utils.rnn.pack_padded_sequence(frames, lengths, True, enforce_sorted=False)
+        values, _ = nn.utils.rnn.pad_packed_sequence(self.rnn(packed)[0], True)
+        return Encoded(values, valid, values.mean(1), None)
+
+
+def test_an_encoder_that_cant_be_traced_is_told_in_one_line():
+    sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=4, values=4, summary=4, attention=3)
+    model = Seq2Seq(Packing(), build_decoder("bahdanau", sizes))
+    source = {
+        "frames": Input(torch.randn(2, 5, 3), ("sources", "positions")),
+        "valid": Input(torch.ones(2, 5, dtype=torch.bool), ("sources", "positions")),
+    }
+    with pytest.raises(UserError, match="torch's exporter can't trace this encoder: ") as caught:
+        graphs(model, source)
+    assert "\n" not in str(caught.value)

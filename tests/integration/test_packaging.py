@@ -264,3 +264,14 @@ def test_an_old_python_is_not_taken(tmp_path):
     old.write_text(STUB.replace('"-c "*) ;;', '"-c "*) exit 1 ;;'))
     assert clone.run("test").returncode == 1
     assert not (clone.root / ".venv").exists()
+
+
+def test_modules_are_reached_by_the_package():
+    """In a fresh interpreter, as a notebook is."""
+    code = (
+        "import attention_core as ac; print(ac.checkpoint.read.__name__, ac.SearchConfig.__name__);"
+        "ac.chekpoint"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "read SearchConfig\n"
+    assert done.stderr.endswith("module 'attention_core' has no attribute 'chekpoint'\n")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -229,3 +230,26 @@ def test_a_damaged_state_is_named(trained, recipe, tmp_path, damage):
         (run / name).write_bytes((trained("translate") / name).read_bytes())
     (run / "state.pt").write_bytes(damage((run / "state.pt").read_bytes()))
     assert f"{run / 'state.pt'} is damaged" in refused(attention_core("train", path))
+
+
+@pytest.fixture
+def ended(trained, recipe, tmp_path):
+    """The recipe of a run that has ended, and its folder."""
+    shutil.copytree(trained("translate"), tmp_path / "run")
+    return recipe("translate", tmp_path), tmp_path / "run"
+
+
+def test_a_run_whose_model_is_gone_says_so(ended, monkeypatch):
+    path, run = ended
+    monkeypatch.setattr(TranslateLearner, "finish", lambda self, best: None)
+    shutil.rmtree(run / "best")
+    gone = refused(attention_core("train", path))
+    assert gone == f"error: {run / 'best'} is gone, and the run has no update left to make: " + (
+        f"delete {run} to train anew"
+    )
+
+
+def test_a_run_is_not_gone_on_with_in_another_vocabulary(ended):
+    path, run = ended
+    told = refused(attention_core("train", path, "--set", "data.vocabulary=301"))
+    assert f"{run / 'state.pt'} is the state of a run with another vocabulary: give" in told
