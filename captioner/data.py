@@ -198,7 +198,11 @@ def _by_hash(image: str) -> str:
 
 def _languages(name: str, found: Sequence[Row], languages: Sequence[str]) -> list[tuple[Row, str]]:
     """The rows in some languages, each with its own; says how many are left out."""
-    found = [row._replace(language=(row.language or "").lower() or None) for row in found]
+    asked = {language.lower(): language for language in languages}  # EN is en
+    found = [
+        row._replace(language=asked.get((row.language or "").lower(), row.language))
+        for row in found
+    ]
     told = {row.language for row in found if row.language}
     if not told:
         if len(languages) > 1:

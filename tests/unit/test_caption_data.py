@@ -322,7 +322,7 @@ def test_a_quote_that_nothing_ends_swallows_no_row(folder: Path) -> None:
 
 
 def test_captions_in_another_language_are_counted(folder: Path, capsys) -> None:
-    told = zip(NAMES * 2, ["en", "EN", "en", "de", "", "en"], strict=True)
+    told = zip(NAMES * 2, ["en", "EN", "En", "de", "", "en"], strict=True)
     lines = ["image,caption,split,language"]
     lines += [f"{name},A dog,{TOLD[name]},{language}" for name, language in told]
     (folder / "x.csv").write_text("\n".join(lines))
