@@ -113,5 +113,7 @@ def _numbers(ranges: str) -> list[int]:
 
 
 def _pattern(words: str, language: str) -> re.Pattern[str]:
-    each = "|".join(map(re.escape, words.split(", ")))
+    """German ones of four letters or more are found in their cases and regular plurals too."""
+    endings = r"(?:(?<=\w{4})(?:e|s|es|e?n|e?rn?))?" if language == "de" else ""
+    each = "|".join(re.escape(word) + endings for word in words.split(", "))
     return re.compile(each if language == "zh" else rf"\b(?:{each})\b", re.IGNORECASE)

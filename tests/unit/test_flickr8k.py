@@ -135,7 +135,7 @@ def test_chinese_is_compared_with_people_s_translations_too(root: Path, tmp_path
 
 
 def test_pictures_elsewhere(tmp_path: Path) -> None:
-    assert elsewhere.read(tmp_path, "en") is None
+    assert elsewhere.read(tmp_path, "en") is None and elsewhere.read(tmp_path, "de") is None
     with tarfile.open(tmp_path / "images-dev-en.tar", "w") as tar:
         member = tarfile.TarInfo("0001.webp")
         member.size = 3
@@ -145,6 +145,9 @@ def test_pictures_elsewhere(tmp_path: Path) -> None:
     corpus = elsewhere.read(tmp_path, "en")
     assert corpus is not None and corpus.of("dev", "en") == {"0001": ["A vase .", "A\tpot"]}
     assert corpus.pictures["0001"].length == 3
+    german = elsewhere.read(tmp_path, "de")
+    assert german is not None and list(german.pictures) == ["0001"]
+    assert sum(map(len, german.of("dev", "de").values())) == 1666
     file.write_bytes(b"no archive")
     with pytest.raises(UserError, match="is damaged"):
         elsewhere.read(tmp_path, "en")

@@ -37,6 +37,7 @@ def test_the_table_is_of_classes_that_there_are_in_all_three_languages():
         ("concatenated doggerel", "en", []),
         ("一只猫在吃披萨", "zh", ["cat", "pizza"]),
         ("Zwei Hunde am Strand", "de", ["dog", "beach"]),
+        ("Giraffen an Tischen, und eine Eisenbahn", "de", ["deer", "table"]),
         ("a dog", "fr", []),  # a language that the table hasn't
     ],
 )
