@@ -185,6 +185,8 @@ def _unreadable(pictures: Iterable[Picture]) -> UserError:
             picture.open()
         except UserError as error:
             problems.append(str(error))
+    if len(problems) == 1:
+        return UserError(problems[0])
     return UserError(
         f"{len(problems)} of the pictures can't be read: mend them, or take their captions out:"
         + "".join(f"\n  - {problem}" for problem in problems)

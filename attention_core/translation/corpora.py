@@ -293,9 +293,9 @@ def _simplifier() -> Callable[[str], str]:
 def check(what: str, name: str, known: Iterable[str]) -> None:
     """Raises UserError, with the nearest that is known, where ``name`` isn't.
 
-    >>> check("language", "ce", ["cs", "de"])
+    >>> check("split", "tran", ["train", "val"])
     Traceback (most recent call last):
-    attention_core.errors.UserError: Unknown language: 'ce'. Did you mean 'de'? Known: cs, de.
+    attention_core.errors.UserError: Unknown split: 'tran'. Did you mean 'train'? Known: train, val.
     """
     if name not in known:
         raise UserError(f"Unknown {what}: {name!r}.{nearest(name, known)}")

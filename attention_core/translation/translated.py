@@ -18,7 +18,7 @@ from attention_core.tokenizer import clean
 from attention_core.translation import corpora
 from attention_core.translation.corpora import Pair, check, key, pairs_of
 
-LANGUAGES = ("cs", "zh")
+LANGUAGES = {"cs": ("tatoeba",), "zh": ("tatoeba", "captions")}  # what of each is translated
 SPLITS = ("train", "val", "test")
 
 
@@ -39,7 +39,8 @@ def pairs(root: str | Path, split: str, language: str, *, into_english: bool = F
     check("language", language, LANGUAGES)
     check("split of the translated sentences", split, SPLITS)
     find = lookup(language)
-    english = dict(chain(_everyday(Path(root), split), _captions(Path(root), split)))
+    texts = {"tatoeba": _everyday, "captions": _captions}
+    english = dict(chain.from_iterable(texts[x](Path(root), split) for x in LANGUAGES[language]))
     rows = [(ours, theirs) for text, ours in english.items() if (theirs := find(text))]
     if not into_english:
         return pairs_of(rows, language)
@@ -50,7 +51,8 @@ def pairs(root: str | Path, split: str, language: str, *, into_english: bool = F
 
 def _tested(root: str | Path, language: str) -> set[str]:
     """What Tatoeba has to be translated into English, but to learn from."""
-    if language not in corpora.TATOEBA or not (Path(root) / "tatoeba").is_dir():
+    code = corpora.TATOEBA.get(language, "none")
+    if not any((Path(root) / "tatoeba").glob(f"{code}[-.]*")):
         return set()
     parts = (corpora.tatoeba(root, part, language, into_english=True) for part in ("val", "test"))
     return {key(pair.source) for part in parts for pair in part}
@@ -92,8 +94,8 @@ def _known(table: Path) -> dict[str, str]:
 
 def _everyday(root: Path, split: str) -> Iterator[tuple[str, str]]:
     """Sentences as their corpus has them, each with what is to be read of it."""
-    if (root / "tatoeba").is_dir():
-        for language in corpora.TATOEBA:
+    for language, code in corpora.TATOEBA.items():
+        if any((root / "tatoeba").glob(f"{code}[-.]*")):
             yield from ((s, s) for s, *_ in corpora.tatoeba(root, split, language))
 
 

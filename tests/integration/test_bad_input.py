@@ -210,7 +210,8 @@ def train(folder, files, language="xx"):
         (["seed=99999999999999999999"], "seed must be at most 4294967295"),
         (["task=caption"], "task is 'translate' in this recipe: take a recipe of the other task"),
         (["start=captioner/models/everyday"], "of the task 'caption', not translate"),
-        (["start=nowhere"], "No checkpoint at nowhere."),
+        (["start=nowhere"], "no checkpoint 'nowhere': give a checkpoint's folder"),
+        (["start=./nowhere"], "No checkpoint at nowhere."),
     ],
 )
 def test_settings_that_no_run_can_have(changes, problem):

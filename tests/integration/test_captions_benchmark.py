@@ -143,7 +143,7 @@ def test_every_system_has_a_recipe(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     recipe = recipe_of(name, 3)
     after = SYSTEMS[name].after
-    assert recipe.beginning == (f"runs/captions/{after}-3/best" if after else None)
+    assert recipe.beginning == (Path(f"runs/captions/{after}-3/best") if after else None)
     assert after in SYSTEMS or after is None
 
 

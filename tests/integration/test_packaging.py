@@ -32,7 +32,8 @@ LAYERS = [
     {"hub", "pieces", "tasks", "written"},
     {"runtime"},
     {"export"},
-    {"translation", "captioner"},
+    {"translation"},
+    {"captioner"},
     {"demo"},
     {"cli"},
 ]
