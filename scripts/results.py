@@ -39,9 +39,10 @@ Written by `scripts/results`, which runs `attention-core evaluate caption` and
   English sentence. It has no Czech, and Multi30k no Chinese: "translated" are sentences of the one
   and captions of the other, from the same splits, by the large language model that translated what
   was learned too, and "phrases" lines of the phrase book that nothing learned from. Both are like
-  what was learned, so other Czech comes out worse. On Multi30k also the literature's BLEU, of
-  lower-cased, normalised, Moses-tokenized text, for which [the benchmark](multi30k.md) has models
-  of their own.
+  what was learned, so other Czech comes out worse. "names" are sentences on people and places,
+  written by that model too, without sight of what was learned. On Multi30k also the literature's
+  BLEU, of lower-cased, normalised, Moses-tokenized text, for which [the benchmark](multi30k.md) has
+  models of their own.
 
 One training run each, so no spread over seeds: a difference within the interval may be chance.
 """

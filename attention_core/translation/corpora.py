@@ -26,7 +26,12 @@ MULTI30K = {
 }
 TATOEBA = {"zh": "cmn", "fr": "fra", "de": "deu"}
 
-PHRASES = {"train": "phrases.tsv", "val": "phrases-val.tsv", "test": "phrases-test.tsv"}
+PHRASES = {
+    "train": "phrases.tsv",
+    "val": "phrases-val.tsv",
+    "test": "phrases-test.tsv",
+    "names": "phrases-names.tsv",
+}
 PHRASES_HELD_OUT = ("cs",)  # the languages of "val" and "test"
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -117,7 +122,8 @@ def tatoeba(
 def phrases(language: str, split: str = "train", *, into_english: bool = False) -> list[Pair]:
     """What people say first and corpora hardly have ("Yes.", "My name is Anna."), English into
     `language`, or the other way: a phrase book that comes along. Czech, which has no everyday text
-    beside it, has most lines, and some more, held out, in "val" and "test".
+    beside it, has most lines, and some more, held out, in "val" and "test". "names" is to test how
+    people and places are told of, in every language.
 
     "train" has nothing of these, nor of what Tatoeba's rule puts there.
 
@@ -128,13 +134,22 @@ def phrases(language: str, split: str = "train", *, into_english: bool = False) 
     Pair(source='Yes.', target='Ano.', language='cs')
     """
     check("split of the phrase book", split, PHRASES)
-    lines = (RECIPES / PHRASES[split]).read_text("utf-8").splitlines()
-    head, *rows = (line.split("\t") for line in lines)  # a column a language, English first
+    head, *rows = book(split)
     check("language", language, head[1:])
     place = head.index(language)
     if into_english:
         return pairs_of(((row[place], row[0]) for row in rows), "en")
     return pairs_of(((row[0], row[place]) for row in rows), language)
+
+
+def book(split: str = "train") -> list[list[str]]:
+    """The phrase book as it is: a column a language, English first, of which the first row tells.
+
+    >>> book()[:2]
+    [['en', 'zh', 'fr', 'de', 'cs'], ['Yes.', '是的。', 'Oui.', 'Ja.', 'Ano.']]
+    """
+    lines = (RECIPES / PHRASES[split]).read_text("utf-8").splitlines()
+    return [line.split("\t") for line in lines]
 
 
 def own(

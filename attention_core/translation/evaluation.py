@@ -130,6 +130,10 @@ def test_sets(
             found[f"phrases {split} {pair}"] = corpora.phrases(
                 language, split, into_english=into_english
             )
+        if split == "test" and language in corpora.book("names")[0][1:]:
+            found[f"names test {pair}"] = corpora.phrases(
+                language, "names", into_english=into_english
+            )
         if language in translated.LANGUAGES:
             pairs = translated.pairs(data, split, language, into_english=into_english)
             if pairs:

@@ -1,11 +1,13 @@
 """Stand-ins: symbols that take the place of what a model should carry over as it is.
 
-A name or a number that is the same on both sides is now and then replaced by a stand-in while
-training, so the model learns where a stand-in goes and that it stays one. In use one takes the
-place of what the vocabulary can only spell in bytes (emoji, other scripts), of what is no language
-(addresses, tags), of numbers and of rare names, and is given back its text afterwards. The
-idea is that of placeholders for rare words (Luong et al. 2015, "Addressing the Rare Word Problem in
-Neural Machine Translation", §3.1).
+A name or a number that is the same on both sides, or a name and the same in Chinese, is now and
+then replaced by a stand-in while training, so the model learns where a stand-in goes and that it
+stays one. In use one takes the place of what the vocabulary can only spell in bytes (emoji, other
+scripts), of what is no language (addresses, tags), of numbers, of people's names and of rare ones,
+and is given back its text afterwards, or that name in the other language. Some of them are for
+women's names, as languages differ in what they say of a woman. The idea is that of placeholders
+for rare words (Luong et al. 2015, "Addressing the Rare Word Problem in Neural Machine Translation",
+§3.1).
 """
 
 import functools
@@ -16,9 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from attention_core.tokenizer import Tokenizer
-from attention_core.translation.corpora import Pair, phrases
+from attention_core.translation import names
+from attention_core.translation.corpora import Pair, book
 
 STAND_INS = "".join(map(chr, range(1, 9)))  # control characters, one byte each: in no clean text
+OTHERS, WOMEN = STAND_INS[:5], STAND_INS[5:]  # women's names, as long as there are
 ALONE = 0.1  # of the pairs with stand-ins have one at the end, as an emoji is
 
 _LETTER = r"[0-9A-Za-zÀ-ž]"
@@ -55,26 +59,36 @@ def replaced(pair: Pair, generator: np.random.Generator) -> Pair:
     True
     """
     source, target, language = pair
-    symbols = iter(generator.permutation(list(STAND_INS)))
+    others = iter(generator.permutation(list(OTHERS)))
     if generator.random() < ALONE:
-        symbol = next(symbols)
+        symbol = next(others)
         return Pair(f"{source} {symbol}", f"{target} {symbol}", language)
-    names = [
-        whole
-        for word in dict.fromkeys(_NAME.findall(source))
-        for whole in [re.compile(rf"(?<!{_LETTER}){re.escape(word)}(?!{_LETTER})")]
-        if len(whole.findall(source)) == len(whole.findall(target)) == 1
+    women = iter(generator.permutation(list(WOMEN)))
+    both = [
+        (word, here, there)
+        for word in dict.fromkeys(_NAME.findall(f"{source} {target}"))
+        if (here := _once(word, source)) and (there := _once(word, target))
     ]
-    if names:
-        generator.shuffle(names)
-        some = names[: generator.integers(1, len(names) + 1)]
-        for name, symbol in zip(some, symbols, strict=False):
-            source, target = name.sub(symbol, source), name.sub(symbol, target)
+    if both:
+        generator.shuffle(both)
+        for word, here, there in both[: generator.integers(1, len(both) + 1)]:
+            if symbol := next(women if names.is_womans(word) else others, ""):
+                source, target = here.sub(symbol, source), there.sub(symbol, target)
     return Pair(source, target, language)
 
 
+def _once(word: str, text: str) -> re.Pattern[str] | None:
+    """What finds the word, a German genitive of it, or the name as Chinese writes it, where it is
+    in the text once."""
+    whole = re.compile(rf"(?<!{_LETTER}){re.escape(word)}(?=s?(?!{_LETTER}))")
+    known = names.table().get(word) if _CJK.search(text) else None
+    chinese = map(re.compile, known.chinese if known else ())
+    return next((found for found in (whole, *chinese) if len(found.findall(text)) == 1), None)
+
+
 class Held(NamedTuple):
-    """A sentence with stand-ins, and the text that each of them stands for.
+    """A sentence with stand-ins, and the text that each of them stands for, "" for one that is not
+    there.
 
     >>> Held("I love \\x01.", ["😀"]).text
     'I love \\x01.'
@@ -89,9 +103,9 @@ def held(sentence: str, tokenizer: Tokenizer, *, english: bool = False) -> Held:
     one. There may be more spans than stand-ins, and the text then holds the rest itself. Between a
     tag and a word there is a space, as there is around words.
 
-    In ``english`` words with a capital that come in many pieces are held too, in fewer where no
-    word beside them has one, unless the phrase book has them. Other languages may be German, in
-    which every noun has a capital.
+    People's names are held (`names`), a woman's by another stand-in, and in ``english`` words with
+    a capital that come in many pieces, in fewer where no word beside them has one, unless the
+    phrase book has them. Other languages may be German, in which every noun has a capital.
 
     >>> tokenizer = Tokenizer.train(["I love you."] * 9, vocabulary=270, languages=["de"])
     >>> held("I love 猫 猫.", tokenizer)
@@ -104,15 +118,22 @@ def held(sentence: str, tokenizer: Tokenizer, *, english: bool = False) -> Held:
             joined[-1] = joined[-1][0], max(end, joined[-1][1])
         else:
             joined.append((start, end))
+    free = list(STAND_INS)
+    spans = [""] * len(STAND_INS)
     text, last = "", 0
-    for symbol, (start, end) in zip(STAND_INS, joined, strict=False):
+    for start, end in joined[: len(STAND_INS)]:
+        symbol = free.pop(-1 if names.is_womans(sentence[start:end]) else 0)
+        spans[STAND_INS.index(symbol)] = sentence[start:end]
         text += sentence[last:start]
         if sentence[start] in "<&":
             before, after = sentence[:start][-1:], sentence[end : end + 1]
             symbol = f"{_gap(before)}{symbol}{_gap(after)}"
         text += symbol
         last = end
-    return Held(text + sentence[last:], [sentence[start:end] for start, end in joined])
+    spans += [sentence[start:end] for start, end in joined[len(STAND_INS) :]]
+    while spans and not spans[-1]:
+        spans.pop()
+    return Held(text + sentence[last:], spans)
 
 
 def restored(text: str, spans: Sequence[str]) -> str:
@@ -135,11 +156,18 @@ def restored(text: str, spans: Sequence[str]) -> str:
 
 
 def localised(span: str, language: str) -> str:
-    """An English number with its thousands apart as the language writes it; others as they are.
+    """An English number with its thousands apart as the language writes it, people's names as
+    Chinese does, Chinese ones as English does; others as they are.
 
     >>> localised("$1,234.56", "de"), localised("1,234", "zh"), localised("3.11", "de")
     ('$1.234,56', '1,234', '3.11')
+    >>> localised("Emma", "zh"), localised("艾玛", "en")
+    ('艾玛', 'Emma')
     """
+    if language == "en":
+        return names.in_english(span)
+    if language == "zh":
+        return names.in_chinese(span)
     found = _GROUPED.fullmatch(span)
     if not found or language not in _MARKS:
         return span
@@ -195,7 +223,10 @@ def _unknown(sentence: str, tokenizer: Tokenizer, english: bool) -> list[tuple[i
             start, end = _without_edges(sentence, start, end, tokenizer)
         found.append((start, end))
         last = end
-    return found + _unknown_words(sentence, last, len(sentence), tokenizer, english)
+    found += _unknown_words(sentence, last, len(sentence), tokenizer, english)
+    if not english and any(map(tokenizer.knows, _CJK.findall(sentence))):
+        return sorted(found + names.in_chinese_text(sentence))
+    return sorted(found + names.in_latin(sentence, english=english))
 
 
 def _unknown_words(
@@ -234,7 +265,7 @@ def _is_held(number: str, english: bool) -> bool:
 
 def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:
     name = sentence[start:end]
-    if not name.isalpha() or name in _learned():
+    if not name.isalpha() or _is_learned(name):
         return False
     before, after = sentence[:start].split()[1:][-1:], sentence[end:].split()[:1]
     alone = not any(word[0].isupper() for word in before + after)
@@ -242,10 +273,15 @@ def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:
     return len(tokenizer.encode(name)) >= fewest
 
 
+def _is_learned(name: str) -> bool:
+    """Whether the phrase book has the name, and the line in every language, as in German."""
+    return re.search(rf"(?<!{_LETTER}){name}(?!{_LETTER})", _learned()) is not None
+
+
 @functools.cache
-def _learned() -> frozenset[str]:
-    """The names in the phrase book that have translations into every language, as into German."""
-    return frozenset(_NAME.findall(" ".join(pair.source for pair in phrases("de"))))
+def _learned() -> str:
+    head, *rows = book()
+    return " ".join(row[0] for row in rows if row[head.index("de")])
 
 
 def _without_edges(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> tuple[int, int]:

@@ -269,9 +269,7 @@ class TextTranslator(ABC):
             return _Said(
                 sentence.carried, [sentence.carried, "</s>"], [sentence.carried], looked, [0.0]
             )
-        spans = sentence.spans
-        if "en" not in self.languages:  # so it is what they are in
-            spans = [localised(span, language) for span in spans]
+        spans = [localised(span, language) for span in sentence.spans]
 
         def shown(word: str, spans: Sequence[str] = spans) -> str:
             word = word if sentence.ended else without_end(word)
@@ -291,7 +289,7 @@ class TextTranslator(ABC):
         text, words = shown(spoken), [shown(word) for word, _ in target]
         gains = [sum(hypothesis.log_probabilities[i] for i in where) for _, where in target]
         for symbol, span in zip(STAND_INS, spans, strict=False):
-            if symbol not in spoken:
+            if span and symbol not in spoken:
                 text, words = f"{text} {span}".strip(), [*words, span]
                 gains.append(0.0)
                 if hypothesis.weights is not None:

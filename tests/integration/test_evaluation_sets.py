@@ -14,7 +14,9 @@ def test_sets_are_named_by_corpus_part_and_direction(data):
         "multi30k test_2016_flickr en-de",
         "multi30k test_2017_flickr en-de",
         "tatoeba test en-de",
+        "names test en-de",
         "tatoeba test en-zh",
+        "names test en-zh",
     ]
     back = sets_of(data, "val", ["zh", "de"], into_english=True)
     assert list(back) == ["tatoeba val zh-en", "multi30k val de-en", "tatoeba val de-en"]
@@ -28,7 +30,11 @@ def test_czech_which_tatoeba_lacks_is_tested_by_the_phrase_book(tmp_path):
     val = sets_of(tmp_path, "val", ["cs"])
     assert list(val) == ["multi30k val en-cs", "phrases val en-cs"]
     tests = sets_of(tmp_path, "test", ["cs"], into_english=True)
-    assert list(tests) == ["multi30k test_2016_flickr cs-en", "phrases test cs-en"]
+    assert list(tests) == [
+        "multi30k test_2016_flickr cs-en",
+        "phrases test cs-en",
+        "names test cs-en",
+    ]
 
 
 def test_into_english_the_same_sentences_are_turned_round(data):

@@ -444,7 +444,7 @@ def test_the_phrase_book_has_each_phrase_once_and_nothing_held_out() -> None:
     assert {corpora._split_of(row[0]) for row in rows} == {"train"}
 
 
-@pytest.mark.parametrize("split", ["val", "test"])
+@pytest.mark.parametrize("split", ["val", "test", "names"])
 def test_what_the_phrase_book_tests_is_not_in_it_either_way(split: str) -> None:
     others = [corpora.phrases("cs", other) for other in corpora.PHRASES if other != split]
     tested = corpora.phrases("cs", split)
@@ -455,8 +455,20 @@ def test_what_the_phrase_book_tests_is_not_in_it_either_way(split: str) -> None:
     assert corpora.phrases("cs", split, into_english=True) == [
         Pair(pair.target, pair.source, "en") for pair in tested
     ]
+
+
+@pytest.mark.parametrize("split", ["val", "test"])
+def test_only_czech_is_held_out_of_the_phrase_book(split: str) -> None:
     with pytest.raises(UserError, match=r"Unknown language: 'de'\. Known: cs\."):
         corpora.phrases("de", split)
+
+
+def test_names_are_tested_in_every_language() -> None:
+    for language in ("zh", "fr", "de", "cs"):
+        tested = corpora.phrases(language, "names")
+        learned = {corpora.key(pair.target) for pair in corpora.phrases(language)}
+        assert len(tested) > 150
+        assert not learned & {corpora.key(pair.target) for pair in tested}
 
 
 def test_the_phrase_book_has_three_splits() -> None:
