@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from attention_core.tokenizer import Tokenizer
-from attention_core.translation import names
+from attention_core.translation import names, places
 from attention_core.translation.corpora import Pair, book
 
 STAND_INS = "".join(map(chr, range(1, 9)))  # control characters, one byte each: in no clean text
@@ -103,7 +103,8 @@ def held(sentence: str, tokenizer: Tokenizer, *, english: bool = False) -> Held:
     one. There may be more spans than stand-ins, and the text then holds the rest itself. Between a
     tag and a word there is a space, as there is around words.
 
-    People's names are held (`names`), a woman's by another stand-in, and in ``english`` words with
+    People's names are held (`names`), a woman's by another stand-in, places that are to be English
+    (`places`), and in ``english`` words with
     a capital that come in many pieces, in fewer where no word beside them has one, unless the
     phrase book has them. Other languages may be German, in which every noun has a capital.
 
@@ -157,7 +158,7 @@ def restored(text: str, spans: Sequence[str]) -> str:
 
 def localised(span: str, language: str) -> str:
     """An English number with its thousands apart as the language writes it, people's names as
-    Chinese does, Chinese ones as English does; others as they are.
+    Chinese does, Chinese ones and places as English does; others as they are.
 
     >>> localised("$1,234.56", "de"), localised("1,234", "zh"), localised("3.11", "de")
     ('$1.234,56', '1,234', '3.11')
@@ -165,7 +166,7 @@ def localised(span: str, language: str) -> str:
     ('艾玛', 'Emma')
     """
     if language == "en":
-        return names.in_english(span)
+        return places.in_english(names.in_english(span))
     if language == "zh":
         return names.in_chinese(span)
     found = _GROUPED.fullmatch(span)
@@ -224,9 +225,11 @@ def _unknown(sentence: str, tokenizer: Tokenizer, english: bool) -> list[tuple[i
         found.append((start, end))
         last = end
     found += _unknown_words(sentence, last, len(sentence), tokenizer, english)
-    if not english and any(map(tokenizer.knows, _CJK.findall(sentence))):
-        return sorted(found + names.in_chinese_text(sentence))
-    return sorted(found + names.in_latin(sentence, english=english))
+    if english:
+        return sorted(found + names.in_latin(sentence, english=True))
+    if any(map(tokenizer.knows, _CJK.findall(sentence))):
+        return sorted(found + names.in_chinese_text(sentence) + places.in_chinese(sentence))
+    return sorted(found + names.in_latin(sentence, english=False) + places.in_latin(sentence))
 
 
 def _unknown_words(
