@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,7 @@ from attention_core.translation.stand_ins import (
 
 BATCH = 32
 LONGEST_SENTENCE = 200  # tokens
+_BETWEEN = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")  # as Chinese has none
 
 
 @dataclass(frozen=True)
@@ -286,7 +288,7 @@ class TextTranslator(ABC):
         rows: list[list[float]] = []
         if hypothesis.weights is not None:
             rows = _merged(hypothesis.weights, target, source).tolist()
-        text, words = shown(spoken), [shown(word) for word, _ in target]
+        text, words = _BETWEEN.sub("", shown(spoken)), [shown(word) for word, _ in target]
         gains = [sum(hypothesis.log_probabilities[i] for i in where) for _, where in target]
         for symbol, span in zip(STAND_INS, spans, strict=False):
             if span and symbol not in spoken:
