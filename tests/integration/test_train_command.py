@@ -94,7 +94,9 @@ def test_a_translation_model_is_evaluated(trained, data):
         "multi30k test_2016_flickr en-de": 3,
         "multi30k test_2017_flickr en-de": 3,
         "tatoeba test en-de": 6,
+        "names test en-de": 205,
         "tatoeba test en-zh": 6,
+        "names test en-zh": 205,
     }
     assert "tok:zh" in report["tatoeba test en-zh"]["signature"]
     for name, scores in report.items():

@@ -42,7 +42,7 @@ def log_of(out):
         ["training.scheduled_sampling={decay='inverse_sigmoid', k=5}"],
         ["training.schedule=plateau", "training.plateau=1", "training.accumulate=2"],
         ["data.bpe_dropout=0.1", "data.stand_ins=0.3"],
-        ["data.phrases=2", "data.vocabulary=2500"],
+        ["data.phrases=2", "data.vocabulary=3200"],
         ["data.into_english=true"],
     ],
 )
