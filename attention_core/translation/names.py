@@ -24,6 +24,7 @@ _SAID_OF = re.compile(  # what follows a name that begins a sentence, and hardly
     r"(?:(?:is|was|does|did)(?:n['’]t)?|ha[sd]|[wc]ould|will|can|went|came|sa(?:id|ys)|likes|loves|and)"
     r"[.,;:!?]*"
 )
+_NEAR = 40  # characters, in which the words beside a name are
 _SAINT = re.compile(r"San(?:t[ao])?|St\.|Sainte?|São|Sankt")  # of a place
 
 _SOUNDS = (
@@ -128,9 +129,10 @@ def in_english(text: str) -> str:
 
 def _is_told(sentence: str, start: int, end: int, english: bool) -> bool:
     name = table()[sentence[start:end]]
-    (before,) = sentence[:start].split(" ")[-2:-1] or [""]
-    joined, _, after = sentence[end:].partition(" ")
-    after = after.split(" ")[0]
+    near = sentence[max(0, start - _NEAR) : start], sentence[end : end + _NEAR]
+    before = near[0].rpartition(" ")[0].rpartition(" ")[2]
+    joined, _, after = near[1].partition(" ")
+    after = after.partition(" ")[0]
     if _SAINT.fullmatch(before):
         return False
     if not set("wp") & set(name.notes) or _TITLE.fullmatch(before):
@@ -141,7 +143,7 @@ def _is_told(sentence: str, start: int, end: int, english: bool) -> bool:
         return True
     if not english or family or "p" in name.notes:
         return False
-    begins = not sentence[:start].strip() or sentence[:start].rstrip()[-1] in '.!?:"“„«('
+    begins = (near[0].rstrip() or ".")[-1] in '.!?:"“„«('
     return not begins or joined in ("'s", "’s") or bool(_SAID_OF.fullmatch(after))
 
 

@@ -104,9 +104,9 @@ def held(sentence: str, tokenizer: Tokenizer, *, english: bool = False) -> Held:
     tag and a word there is a space, as there is around words.
 
     People's names are held (`names`), a woman's by another stand-in, places that are to be English
-    (`places`), and in ``english`` words with
-    a capital that come in many pieces, in fewer where no word beside them has one, unless the
-    phrase book has them. Other languages may be German, in which every noun has a capital.
+    (`places`), and in ``english`` words with a capital that come in many pieces, in fewer where no
+    word beside them has one, unless the phrase book has them. Other languages may be German, in
+    which every noun has a capital.
 
     >>> tokenizer = Tokenizer.train(["I love you."] * 9, vocabulary=270, languages=["de"])
     >>> held("I love 猫 猫.", tokenizer)
@@ -276,6 +276,7 @@ def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:
     return len(tokenizer.encode(name)) >= fewest
 
 
+@functools.cache
 def _is_learned(name: str) -> bool:
     """Whether the phrase book has the name, and the line in every language, as in German."""
     return re.search(rf"(?<!{_LETTER}){name}(?!{_LETTER})", _learned()) is not None
