@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from attention_core.parts import kernel
+
 Move = Callable[[Tensor], Tensor]
 SHUT = -1e4
 
@@ -50,8 +52,9 @@ def aligned_lstm(
         for d, (there, back) in enumerate(directions):
             own, *others = lstm.all_weights[layer * len(directions) + d]
             weights = [torch.cat([own, shut[:, :more]], 1), *others]
-            options = (weights, True, 1, 0.0, lstm.training, False, True)
-            found, last, carried = torch.lstm(there(inputs), (zeros, zeros), *options)
+            found, last, carried = kernel.lstm(
+                there(inputs), zeros, zeros, weights, layers=1, dropout=0.0, training=lstm.training
+            )
             outputs.append(back(found))
             hidden.append(last)
             cell.append(carried)

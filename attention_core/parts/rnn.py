@@ -7,6 +7,7 @@ from attention_core.errors import UserError, nearest
 from attention_core.parts.cells import NORMALISED
 from attention_core.parts.checks import check
 from attention_core.parts.dropout import Dropout, dropped, sequence_mask
+from attention_core.parts.kernel import lstm
 from attention_core.parts.types import RecurrentState
 
 CELLS = {"gru": nn.GRUCell, "lstm": nn.LSTMCell, "tanh": nn.RNNCell}
@@ -113,11 +114,18 @@ class RecurrentStack(nn.Module):
         # As the kernels take them: weight_ih, weight_hh, bias_ih, bias_hh of each layer.
         weights: list[Tensor] = list(self.cells.parameters())
         hidden = state.hidden.transpose(0, 1).contiguous()
-        options = (weights, True, self.layers, self.dropout.p, self.training, False, True)
         if state.cell is not None:
-            carried = state.cell.transpose(0, 1).contiguous()
-            outputs, hidden, carried = torch.lstm(inputs, (hidden, carried), *options)
+            outputs, hidden, carried = lstm(
+                inputs,
+                hidden,
+                state.cell.transpose(0, 1).contiguous(),
+                weights,
+                layers=self.layers,
+                dropout=self.dropout.p,
+                training=self.training,
+            )
             return outputs, RecurrentState(hidden.transpose(0, 1), carried.transpose(0, 1))
+        options = (weights, True, self.layers, self.dropout.p, self.training, False, True)
         kernel = torch.gru if self.cell == "gru" else torch.rnn_tanh
         outputs, hidden = kernel(inputs, hidden, *options)
         return outputs, RecurrentState(hidden.transpose(0, 1))
