@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from attention_core.errors import UserError, nearest
+from attention_core.rounding import restored, stored
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-FORMAT = 1
+FORMAT = 2  # the newest, that some matrices are in 8 bits
+IN_FULL = 1  # without, which earlier versions can read
 CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
@@ -67,10 +69,7 @@ class Checkpoint(NamedTuple):
         for name, tensor in weights.items():
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise _damaged(self.path / WEIGHTS, f"{name} holds values that are not numbers")
-        return {
-            name: tensor.float() if tensor.is_floating_point() else tensor
-            for name, tensor in weights.items()
-        }
+        return restored(weights)
 
     def file(self, name: str) -> bytes:
         """The content of one of its files.
@@ -89,11 +88,13 @@ def save(
     weights: Mapping[str, Tensor],
     files: Mapping[str, bytes],
     half: bool = False,
+    int8: bool = False,
 ) -> None:
     """Write a checkpoint at `directory`, in place of the one that is there.
 
     It is written beside its place and moved in whole, so that an interrupted save leaves the
-    earlier checkpoint readable. `half` stores floating weights as float16.
+    earlier checkpoint readable. `half` stores floating weights as float16, `int8` matrices in 8 bits
+    (see `attention_core.rounding`) and the others as float16.
 
     Raises:
         UserError: `directory` holds something other than a checkpoint, or can't be written, or a
@@ -116,10 +117,10 @@ def save(
             )
     place = Path(directory).resolve()
     new, old = _beside(place, "new"), _beside(place, "old")
-    header = {"format": FORMAT, "task": task, "config": config}
+    header = {"format": FORMAT if int8 else IN_FULL, "task": task, "config": config}
     text = json.dumps(header, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    stored = {name: _stored(name, tensor, half) for name, tensor in weights.items()}
-    contents = {**files, CONFIG: text.encode(), WEIGHTS: serialized(stored)}
+    kept = stored(dict(weights), half=half, int8=int8)
+    contents = {**files, CONFIG: text.encode(), WEIGHTS: serialized(kept)}
     try:
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
@@ -313,21 +314,6 @@ def _united(checkpoints: list[Checkpoint]) -> bytes:
         except (ValueError, TypeError, AttributeError) as error:
             raise _damaged(each.path / OF_LANGUAGES, error) from None
     return json.dumps({language: sorted(ids) for language, ids in found.items()}).encode()
-
-
-def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
-    """A copy to write: on its own, since weights may share memory and safetensors may not."""
-    import torch
-
-    copy = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-    if half and copy.is_floating_point():
-        copy = copy.half()
-        if copy.isinf().any() and not tensor.isinf().any():
-            raise UserError(
-                f"{name} holds values too large for float16: the training went astray, which a"
-                " lower learning rate or clipping may prevent (or save it with half=False)"
-            )
-    return copy
 
 
 def _beside(place: Path, state: str) -> Path:

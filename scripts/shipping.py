@@ -27,18 +27,25 @@ MOST = 40_000_000  # bytes of a model that ships
 )
 @click.option("--beam", type=click.IntRange(1), help="Its search  [default: the recipe's].")
 @click.option("--length-penalty", type=float, help="Its search  [default: the recipe's].")
+@click.option("--int8", is_flag=True, help="Store matrices in 8 bits, half the size.")
 @click.option(
     "--failures",
     is_flag=True,
     help="Tell in the card what a captioner fails at, and how far its confidence can be trusted.",
 )
 def main(
-    name: str, run: Path, destination: Path, card: Path | None, failures: bool, **search: Any
+    name: str,
+    run: Path,
+    destination: Path,
+    card: Path | None,
+    int8: bool,
+    failures: bool,
+    **search: Any,
 ) -> None:
     """Put the best model of a RUN of a TASK, or a checkpoint, at DESTINATION.
 
-    Weights are stored in half precision, and the confidence is fitted on the validation data of the
-    recipe.
+    Weights are stored in half precision, with --int8 matrices in 8 bits, and the confidence is fitted
+    on the validation data of the recipe, by the weights as they are stored.
 
     \b
     Examples:
@@ -52,7 +59,8 @@ def main(
             raise UserError(f"--failures are those of captions, not of {name}: leave it out")
         saved = best_of(run, task)
         text = card.read_bytes() if card else saved.file(CARD)
-        ship(task, saved, destination, text, {k: v for k, v in search.items() if v is not None})
+        search = {k: v for k, v in search.items() if v is not None}
+        ship(task, saved, destination, text, search, int8=int8)
         if failures:
             write_failures(destination)
     except UserError as error:
@@ -73,7 +81,13 @@ def best_of(run: Path, task: Task) -> Checkpoint:
 
 
 def ship(
-    task: Task, saved: Checkpoint, destination: Path, card: bytes, search: dict[str, Any]
+    task: Task,
+    saved: Checkpoint,
+    destination: Path,
+    card: bytes,
+    search: dict[str, Any],
+    *,
+    int8: bool = False,
 ) -> None:
     """Writes the checkpoint that ships, in place of the one that is there.
 
@@ -81,7 +95,7 @@ def ship(
     """
     recipe = from_dict(task.recipe_type(), saved.config)
     recipe = replace(recipe, search=replace(recipe.search, **search))
-    made: dict[str, Any] = {"task": task.name, "config": as_dict(recipe), "half": True}
+    made: dict[str, Any] = {"task": task.name, "config": as_dict(recipe), "half": True, "int8": int8}
     measured = {CONFIG, WEIGHTS, CARD, *OF_THE_WEIGHTS}
     files = {p.name: p.read_bytes() for p in saved.path.iterdir() if p.name not in measured}
     with TemporaryDirectory() as folder:

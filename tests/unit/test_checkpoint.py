@@ -50,6 +50,31 @@ def test_half_stores_float16_and_reads_float32(tmp_path):
     assert weights["num_batches_tracked"].dtype == torch.int64
 
 
+def test_int8_stores_matrices_in_a_byte_an_entry_within_half_a_step(tmp_path):
+    module, fresh = nn.Linear(80, 90), nn.Linear(80, 90)
+    with torch.no_grad():
+        module.weight[0] = 0
+        module.weight[1] *= 100  # each row has a scale of its own
+    place = saved(tmp_path / "a", module, int8=True)
+    assert json.loads((place / "config.json").read_text("utf-8"))["format"] == 2
+    assert (place / "model.safetensors").stat().st_size < 80 * 90 + 4 * 90 + 400
+    checkpoint.load_into(fresh, checkpoint.read(place))
+    step = module.weight.abs().amax(1, keepdim=True) / 127
+    rounding = 2**-9 * module.weight.abs()  # of the scale and of the product
+    assert ((fresh.weight - module.weight).abs() <= 0.5 * step + rounding).all()
+    assert torch.equal(fresh.weight, fresh.weight.half().float())
+    assert torch.equal(fresh.bias, module.bias.half().float())
+    again = checkpoint.read(saved(tmp_path / "b", fresh, int8=True)).weights()["weight"]
+    torch.testing.assert_close(again, fresh.weight, rtol=2**-9, atol=0)
+
+
+@pytest.mark.parametrize("module", [nn.Conv2d(64, 64, 3), nn.Linear(9, 9), nn.Linear(9000, 1)])
+def test_int8_leaves_what_is_no_large_matrix_in_float16(tmp_path, module):
+    found = checkpoint.read(saved(tmp_path / "a", module, int8=True)).weights()
+    for name, weight in module.state_dict().items():
+        assert torch.equal(found[name], weight.half().float())
+
+
 def test_half_refuses_what_float16_cannot_hold(tmp_path):
     module = nn.Linear(3, 2)
     nn.init.constant_(module.bias, 1e6)
@@ -202,8 +227,8 @@ def test_a_pickle_is_not_loaded(tmp_path):
 
 def test_a_newer_format_asks_for_an_upgrade(tmp_path):
     place = saved(tmp_path / "a")
-    (place / "config.json").write_text('{"format": 2, "anything": "else"}')
-    with pytest.raises(UserError, match=r"has checkpoint format 2, .* up to 1: upgrade"):
+    (place / "config.json").write_text('{"format": 3, "anything": "else"}')
+    with pytest.raises(UserError, match=r"has checkpoint format 3, .* up to 2: upgrade"):
         checkpoint.read(place)
 
 
