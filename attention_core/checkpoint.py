@@ -93,8 +93,8 @@ def save(
     """Write a checkpoint at `directory`, in place of the one that is there.
 
     It is written beside its place and moved in whole, so that an interrupted save leaves the
-    earlier checkpoint readable. `half` stores floating weights as float16, `int8` matrices in 8 bits
-    (see `attention_core.rounding`) and the others as float16.
+    earlier checkpoint readable. `half` stores floating weights as float16; `int8` matrices in 8
+    bits (see `attention_core.rounding`) and the others as float16.
 
     Raises:
         UserError: `directory` holds something other than a checkpoint, or can't be written, or a

@@ -16,9 +16,9 @@ LEAST = 4096  # entries of a matrix that is worth it
 def stored(weights: dict[str, Tensor], *, half: bool, int8: bool) -> dict[str, Tensor]:
     """Copies to write: each on its own, since weights may share memory and safetensors may not.
 
-    ``int8`` keeps matrices as w ≈ s_n·q, with whole numbers q in [-127, 127] and s_n = max |w| / 127
-    for row n, in float16 (Jacob et al. 2018, §2.1), and what else is floating in float16, as
-    ``half`` does with all.
+    ``int8`` keeps matrices as w ≈ s_n·q, with whole numbers q in [-127, 127] and, for row n,
+    s_n = max |w| / 127 in float16 (Jacob et al. 2018, §2.1), and what else is floating in float16,
+    as ``half`` does with all.
 
     Raises UserError for a weight too large for float16.
 

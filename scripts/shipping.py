@@ -44,8 +44,8 @@ def main(
 ) -> None:
     """Put the best model of a RUN of a TASK, or a checkpoint, at DESTINATION.
 
-    Weights are stored in half precision, with --int8 matrices in 8 bits, and the confidence is fitted
-    on the validation data of the recipe, by the weights as they are stored.
+    Weights are stored in half precision, with --int8 matrices in 8 bits, and the confidence is
+    fitted on the validation data of the recipe, by the weights as they are stored.
 
     \b
     Examples:
@@ -95,7 +95,8 @@ def ship(
     """
     recipe = from_dict(task.recipe_type(), saved.config)
     recipe = replace(recipe, search=replace(recipe.search, **search))
-    made: dict[str, Any] = {"task": task.name, "config": as_dict(recipe), "half": True, "int8": int8}
+    made: dict[str, Any] = {"task": task.name, "config": as_dict(recipe)}
+    made |= {"half": True, "int8": int8}
     measured = {CONFIG, WEIGHTS, CARD, *OF_THE_WEIGHTS}
     files = {p.name: p.read_bytes() for p in saved.path.iterdir() if p.name not in measured}
     with TemporaryDirectory() as folder:

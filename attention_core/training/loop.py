@@ -9,6 +9,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import torch
 
 from attention_core.errors import UserError
+from attention_core.training.alone import alone
 from attention_core.training.batching import Batch
 from attention_core.training.config import TrainingConfig
 from attention_core.training.losses import Objective
@@ -68,8 +70,9 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     Under ``torchrun`` or ``accelerate launch`` each of P processes takes every P-th batch of an
     update, with a random state of its own; only the first validates, saves and prints.
 
-    Raises UserError when ``out`` holds another run's state, or no validation gave a number to
-    choose by; ValueError where there are no batches, or validation lacks the learner's metric.
+    Raises UserError when ``out`` holds another run's state, or another process trains there, or no
+    validation gave a number to choose by; ValueError where there are no batches, or validation
+    lacks the learner's metric.
 
     >>> class Distance(Objective):
     ...     def __init__(self):
@@ -102,7 +105,8 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     out.mkdir(parents=True, exist_ok=True)
     loop = _Loop(learner, config, out, seed)
     before = loop.run.update
-    with interruptible() as interrupted, loop.display:
+    mine = alone(out) if loop.accelerator.is_main_process else nullcontext()
+    with mine, interruptible() as interrupted, loop.display:
         loop.learn(interrupted)
         if loop.run.update == before:
             loop.display.print(f"{out} had ended already, at update {before}")

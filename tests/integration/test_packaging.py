@@ -26,7 +26,7 @@ MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob
 # A module may import its own package and the layers above it in this list.
 LAYERS = [
     {"errors", "wording"},
-    {"parts", "plots", "quality", "recipe", "tokenizer"},
+    {"parts", "plots", "quality", "recipe", "rounding", "tokenizer"},
     {"models", "search"},
     {"checkpoint", "training"},
     {"hub", "pieces", "tasks", "written"},

@@ -13,6 +13,7 @@ import torch
 from learner import CONFIG, EVERYTHING, SEED, CopyLearner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from attention_core.errors import UserError
 from attention_core.training import run as state
 from attention_core.training import train
 
@@ -219,3 +220,19 @@ def test_such_a_run_that_has_ended_stays_as_it_is(everything, tmp_path):
         train(run, EVERYTHING, tmp_path, seed=SEED)
         assert run.counts.get("validation", 0) == validations
         assert (left(tmp_path, run), curves(tmp_path)) == everything
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path):
+    code = (
+        "import sys, pathlib, attention_core.training.alone as one\n"
+        "with one.alone(pathlib.Path(sys.argv[1])): print('there', flush=True); input()"
+    )
+    run, pipe = CopyLearner(), subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdin=pipe, stdout=pipe) as other:
+        assert other.stdout.readline().strip() == b"there"
+        with pytest.raises(UserError, match="another process is training there: wait for it"):
+            train(run, CONFIG, tmp_path, seed=SEED)
+        assert not run.counts and not (tmp_path / "log.jsonl").exists()
+        other.kill()  # which leaves its file, and no lock
+    train(run, CONFIG, tmp_path, seed=SEED)
+    assert run.counts["update"] == UPDATES

@@ -108,8 +108,8 @@ def test_it_is_a_part_of_the_mixture_so_many_times(root):
 
 
 def test_what_it_refuses(root):
-    with pytest.raises(UserError, match="nknown language: 'de'"):
-        translated.pairs(root, "train", "de")
+    with pytest.raises(UserError, match="nknown language: 'fr'"):
+        translated.pairs(root, "train", "fr")
     with pytest.raises(UserError, match="nknown split"):
         translated.pairs(root, "dev", "cs")
     with pytest.raises(UserError, match="translated: they go with the corpora under root"):
