@@ -134,7 +134,7 @@ def test_sets(
             found[f"names test {pair}"] = corpora.phrases(
                 language, "names", into_english=into_english
             )
-        if language in translated.LANGUAGES:
+        if language in translated.HELD_OUT:
             pairs = translated.pairs(data, split, language, into_english=into_english)
             if pairs:
                 found[f"translated {split} {pair}"] = pairs

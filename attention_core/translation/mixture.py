@@ -134,7 +134,7 @@ def mixture(data: DataConfig, split: str) -> list[Corpus]:
             found += [
                 _translated(language, data, split)
                 for language in data.languages
-                if language in translated.LANGUAGES
+                if language in (translated.LANGUAGES if split == "train" else translated.HELD_OUT)
             ]
     if data.synthetic and split == "train":
         found += [_synthetic(data.synthetic, language) for language in data.targets]

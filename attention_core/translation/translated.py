@@ -1,5 +1,5 @@
 """What the corpora lack, translated for this by a large language model: everyday sentences of
-Tatoeba in Czech and Chinese, captions of Multi30k and Flickr8k in Chinese.
+Tatoeba in Czech, Chinese and German, captions of Multi30k and Flickr8k in Chinese.
 
 The translations come along, in `recipes/translated-*.tsv`, each by a digest of its English, which
 is of the corpora and stays there.
@@ -18,7 +18,12 @@ from attention_core.tokenizer import clean
 from attention_core.translation import corpora
 from attention_core.translation.corpora import Pair, check, key, pairs_of
 
-LANGUAGES = {"cs": ("tatoeba",), "zh": ("tatoeba", "captions")}  # what of each is translated
+LANGUAGES = {  # what of each is translated
+    "cs": ("tatoeba",),
+    "de": ("tatoeba",),
+    "zh": ("tatoeba", "captions"),
+}
+HELD_OUT = ("cs", "zh")  # those that are in "val" and "test" too
 SPLITS = ("train", "val", "test")
 
 

@@ -28,6 +28,8 @@ def root(tmp_path, monkeypatch):
     (tmp_path / "recipes" / "translated-cs.tsv").write_text("\n".join(rows))
     caption = translated.digest("A dog of test_2016_flickr.")
     (tmp_path / "recipes" / "translated-zh.tsv").write_text(f"{caption}\t一只狗。")
+    german = [f"{translated.digest(text)}\tSatz {n}." for n, text in enumerate(english) if n % 3]
+    (tmp_path / "recipes" / "translated-de.tsv").write_text("\n".join(german))
     for name in corpora.PHRASES.values():
         (tmp_path / "recipes" / name).write_text("en\tcs\tzh\nYes.\tAno.\t是。")
     monkeypatch.setattr(corpora, "RECIPES", tmp_path / "recipes")
@@ -102,9 +104,12 @@ def test_it_is_a_part_of_the_mixture_so_many_times(root):
         mixture(data, "train")  # beside a corpus alone
     data = DataConfig(root=str(root), languages=("cs", "de"), multi30k=0, tatoeba=1, translated=3)
     found = {corpus.name: len(corpus.pairs) for corpus in mixture(data, "train")}
-    assert found["translated_cs"] == 3 * len(translated.pairs(root, "train", "cs"))
+    for language in ("cs", "de"):
+        pairs = translated.pairs(root, "train", language)
+        assert found[f"translated_{language}"] == 3 * len(pairs)
     found = {corpus.name: len(corpus.pairs) for corpus in mixture(data, "val")}
     assert found["translated_cs"] == len(translated.pairs(root, "val", "cs"))
+    assert "translated_de" not in found  # Tatoeba has German to choose by
 
 
 def test_what_it_refuses(root):
