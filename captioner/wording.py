@@ -15,8 +15,8 @@ WORDING: Tables = {
         "Shortest, in tokens": "最短（词元）",
         "Longest, in tokens": "最长（词元）",
         "Temperature (0 searches, above it samples)": "温度（0 为搜索，大于 0 为采样）",
-        "Confidence {}": "把握 {}",
-        "⚠️ **Not sure: confidence {}.**": "⚠️ **没有把握（把握仅 {}）。**",
+        "Confidence {}": "置信度 {}",
+        "⚠️ **Not sure: confidence {}.**": "⚠️ **没有把握（置信度仅 {}）。**",
         "not sure": "没有把握",
         "As alt text": "替代文字（alt）",
         "Where the model looked for each word": "写每个词时模型看向哪里",
@@ -35,7 +35,7 @@ WORDING: Tables = {
         "Translate the caption": "翻译这句描述",
         "language": "语言",
         "translation": "译文",
-        "Translation is not installed here.": "这里没有安装翻译。",
+        "Translation is not installed here.": "这里没有安装翻译功能。",
         "Compared with Show and Tell": "与 Show and Tell 比较",
         "Compare": "比较",
         "model": "模型",
@@ -58,9 +58,9 @@ WORDING: Tables = {
             "还没有图片：请上传一张，或点一个示例"
         ),
         "there are no pictures yet: choose some": "还没有图片：请选择几张",
-        "there is no caption yet: caption a picture first": "还没有描述：请先描述一张图片",
+        "there is no caption yet: caption a picture first": "还没有描述：请先为一张图片生成描述",
         "the translator reads English: caption the picture in English first": (
-            "翻译模型只读英文：请先用英文描述图片"
+            "翻译模型只读英文：请先生成这张图片的英文描述"
         ),
         "{} is empty.": "{} 是空的。",
         "{} doesn't exist.": "{} 不存在。",

@@ -13,7 +13,7 @@ WORDING: Tables = {
         "Beam width": "束宽",
         "Examples": "示例",
         "Translation": "译文",
-        "How sure it is of each word": "对每个词的把握",
+        "How sure it is of each word": "对每个词的置信度",
         "Underlined is what the model doubts; below 50 % with its probability.": (
             "划线的是模型没有把握的词；低于 50 % 的标出概率。"
         ),
@@ -25,8 +25,8 @@ WORDING: Tables = {
         "Alternatives, with the mean log-probability of a token": (
             "其他译法，及每个词元的平均对数概率"
         ),
-        "Confidence {}": "把握 {}",
-        "⚠️ **Confidence {}: the model is out of its depth.**": "⚠️ **把握 {}：超出了模型的能力。**",
+        "Confidence {}": "置信度 {}",
+        "⚠️ **Confidence {}: the model is out of its depth.**": "⚠️ **置信度 {}：超出了模型的能力。**",
         "With and without attention": "有注意力与没有注意力",
         "Compare": "比较",
         "With attention": "有注意力",
@@ -38,7 +38,7 @@ WORDING: Tables = {
             "只看到整句话的一个固定大小的向量，句子一长就会迷失（Bahdanau 等 2014，图 2）。"
         ),
         "Point at a word, or choose it, to see its arcs alone.": "指向或选中一个词，只看它的弧线。",
-        "All words": "全部词",
+        "All words": "所有词",
         "looked at for": "写以下词时看了它：",
         "which looked at": "看向",
         "nothing": "无",

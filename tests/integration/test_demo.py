@@ -186,7 +186,7 @@ ENGLISH, CHINESE = (
 )
 
 
-@pytest.mark.parametrize(("reader", "told"), [(ENGLISH, "Confidence"), (CHINESE, "把握")])
+@pytest.mark.parametrize(("reader", "told"), [(ENGLISH, "Confidence"), (CHINESE, "置信度")])
 def test_the_page_of_a_translation(loads, reader, told):
     text, sure, doubts, ranked, arcs, heatmap = translate_tab.page("3 dogs play.", "zh", 3, reader)
     assert text and told in sure
@@ -302,7 +302,7 @@ def test_how_sure_the_model_is(loads, monkeypatch, confidence, said):
         (ENGLISH, None, "", False),
         (ENGLISH, 0.62, "Confidence 62%", False),
         (ENGLISH, 0.2, "⚠️ **Not sure: confidence 20%.**", "(⚠️ not sure)"),
-        (CHINESE, 0.2, "⚠️ **没有把握（把握仅 20%）。**", "(⚠️ 没有把握)"),
+        (CHINESE, 0.2, "⚠️ **没有把握（置信度仅 20%）。**", "(⚠️ 没有把握)"),
     ],
 )
 def test_how_sure_of_a_caption_the_model_is(
