@@ -29,6 +29,7 @@ CONFIG = "config.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
 OF_LANGUAGES = "pieces.json"  # what each is written with: in a mean of several, in any of them
+OF_WINDOWS = {"Thumbs.db", "desktop.ini"}
 OF_THE_WEIGHTS = {"confidence.json"}  # measured of them: their mean with others is without
 
 
@@ -242,6 +243,7 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
     first, *others = map(read, directories)
     mean = first.weights()
     files = {path.name for path in first.path.iterdir() if path.is_file()}
+    files = {name for name in files if not name.startswith(".") and name not in OF_WINDOWS}
     files -= {CONFIG, WEIGHTS, CARD, *OF_THE_WEIGHTS}
     for other in others:
         if other.task != first.task:
@@ -321,7 +323,12 @@ def _beside(place: Path, state: str) -> Path:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    return os.path.isfile(path / CONFIG)
+    """Whether it has our config, and not only another program's of that name."""
+    try:
+        header = json.loads((path / CONFIG).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(header, dict) and {"format", "task", "config"} <= header.keys()
 
 
 def _is_free(path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,8 @@ try:
     import click
 except ImportError:
     sys.exit("The command line needs click and rich: pip install 'attention-core[cli]'")
+
+SHORT_OF_MEMORY = re.compile("allocate memory|out of memory|not enough memory")  # torch's words
 
 
 class Commands(click.Group):
@@ -74,8 +77,8 @@ class Commands(click.Group):
             problem = (
                 f"the output is {error.encoding}, which lacks this: set PYTHONIOENCODING=utf-8"
             )
-        except RuntimeError as error:
-            if "allocate memory" not in str(error):
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, RuntimeError) and not SHORT_OF_MEMORY.search(str(error)):
                 raise
             problem = "there is not enough memory: make the model or its batches smaller"
         click.echo(f"error: {problem}", err=True)

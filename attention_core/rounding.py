@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 SCALE = ".scale"  # of the rows of the matrix whose name comes before
 LEAST = 4096  # entries of a matrix that is worth it
+MOST = 65504  # that float16 holds
 
 
 def stored(weights: dict[str, Tensor], *, half: bool, int8: bool) -> dict[str, Tensor]:
@@ -32,7 +33,8 @@ def stored(weights: dict[str, Tensor], *, half: bool, int8: bool) -> dict[str, T
         tensor = tensor.detach().cpu()
         matrix = tensor.dim() == 2 and min(tensor.shape) > 1 and tensor.numel() >= LEAST
         if int8 and matrix and tensor.is_floating_point():
-            scale = _half(name, tensor.float().abs().amax(1, keepdim=True) / 127).clamp(min=1e-7)
+            scale = _half(name, tensor).float().abs().amax(1, keepdim=True) / 127
+            scale = scale.clamp(min=1e-7).half()
             found[name] = (tensor / scale.float()).round().clamp(-127, 127).char()
             found[name + SCALE] = scale
         else:
@@ -54,7 +56,7 @@ def restored(kept: dict[str, Tensor]) -> dict[str, Tensor]:
     found = {}
     for name, tensor in kept.items():
         if name + SCALE in kept:
-            tensor = (tensor * kept[name + SCALE].float()).half()
+            tensor = (tensor * kept[name + SCALE].float()).clamp(-MOST, MOST).half()
         if not (name.endswith(SCALE) and name.removesuffix(SCALE) in kept):
             found[name] = tensor.float() if tensor.is_floating_point() else tensor
     return found

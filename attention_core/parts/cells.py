@@ -55,7 +55,7 @@ class NormalisedGRUCell(_Normalised):
         size = 2 * hidden.size(-1)
         reset, update = torch.sigmoid(ours[:, :size] + theirs[:, :size]).chunk(2, -1)
         new = torch.tanh(ours[:, size:] + reset * theirs[:, size:])
-        return torch.lerp(new, hidden, update)
+        return torch.lerp(new, hidden.to(new.dtype), update.to(new.dtype))
 
 
 class NormalisedLSTMCell(_Normalised):

@@ -21,12 +21,12 @@ from attention_core.training.alone import alone
 from attention_core.training.batching import Batch
 from attention_core.training.config import TrainingConfig
 from attention_core.training.losses import Objective
-from attention_core.training.processes import accelerator
+from attention_core.training.processes import accelerator, in_first_process
 from attention_core.training.record import Record
 from attention_core.training.run import Run
 from attention_core.training.schedules import learning_rate
 from attention_core.training.signals import interruptible
-from attention_core.training.updating import Updater
+from attention_core.training.updating import Astray, Updater
 
 
 class Learner(ABC):
@@ -103,21 +103,25 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    loop = _Loop(learner, config, out, seed)
-    before = loop.run.update
-    mine = alone(out) if loop.accelerator.is_main_process else nullcontext()
-    with mine, interruptible() as interrupted, loop.display:
+    with alone(out) if in_first_process() else nullcontext():
+        return _trained(_Loop(learner, config, out, seed))
+
+
+def _trained(loop: "_Loop") -> Path:
+    run, learner, config, out = loop.run, loop.learner, loop.config, loop.best.parent
+    before = run.update
+    with interruptible() as interrupted, loop.display:
         loop.learn(interrupted)
-        if loop.run.update == before:
+        if run.update == before:
             loop.display.print(f"{out} had ended already, at update {before}")
-        elif loop.run.stopped:
+        elif run.stopped:
             loop.display.print(
-                f"stopped at update {loop.run.update}: {config.patience} validations without a"
+                f"stopped at update {run.update}: {config.patience} validations without a"
                 f" better {learner.metric}"
             )
         if config.average:
             loop.average()
-        if loop.run.best == -math.inf:
+        if run.best == -math.inf:
             raise UserError(
                 f"{out}: there is no model to keep, as {learner.metric} was never a number: the"
                 " training went astray, which a lower learning rate or clipping may prevent"
@@ -203,7 +207,7 @@ class _Loop:
                 map(self.learner.collate, items[self.accelerator.process_index :: processes]),
                 learning_rate(config, run.update, total, run.halvings),
             )
-        except ArithmeticError as error:
+        except Astray as error:
             raise UserError(
                 f"update {run.update + 1}, in epoch {run.epoch + 1}: {error}: look for such values"
                 " in the data, or set a lower learning rate or clipping"

@@ -130,8 +130,8 @@ class Run:
 
         device = self.accelerator.device
         random = {"cpu": torch.get_rng_state()}
-        if device.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state(device)
+        if device.type != "cpu":
+            random[device.type] = torch.get_device_module(device).get_rng_state()
         state = {
             "counters": {key: getattr(self, key) for key in self._COUNTERS},
             "objective": self.objective.state_dict(),
@@ -155,6 +155,10 @@ class Run:
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             sizes, processes = state["sizes"], state["processes"]
+        except OSError as error:
+            raise UserError(f"Can't read {self.path}: {error.strerror}.") from None
+        except MemoryError:
+            raise
         except Exception:
             raise UserError(f"{self.path} is damaged: delete it to begin anew.") from None
         if sizes != self._sizes():
@@ -180,6 +184,8 @@ class Run:
                 f"{self.path} is the state of a run that trained other weights of the model:"
                 " give the run another `out`, or delete that folder to begin anew."
             ) from None
+        for group in self.optimizer.param_groups:
+            group["weight_decay"] = self.config.weight_decay
         self.objective.load_state_dict(state["objective"])
         self.snapshots.load_state_dict(state["snapshots"])
         self._set_random(processes[self.accelerator.process_index])
@@ -188,8 +194,9 @@ class Run:
 
     def _set_random(self, random: dict[str, Any]) -> None:
         torch.set_rng_state(random["cpu"])
-        if "cuda" in random and self.accelerator.device.type == "cuda":
-            torch.cuda.set_rng_state(random["cuda"], self.accelerator.device)
+        device = self.accelerator.device
+        if device.type != "cpu" and device.type in random:
+            torch.get_device_module(device).set_rng_state(random[device.type])
 
     _COUNTERS = (
         "epoch",

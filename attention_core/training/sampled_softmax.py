@@ -35,7 +35,7 @@ class SampledSoftmax(nn.Module):
         super().__init__()
         if candidates < 1:
             raise ValueError(f"candidates: expected at least 1, got {candidates}")
-        proposal = torch.ones(words) if proposal is None else proposal.double()
+        proposal = torch.ones(words) if proposal is None else proposal.float()
         if proposal.shape != (words,) or not bool((proposal > 0).all()):
             raise ValueError(f"proposal: expected ({words},), all above zero, got {proposal}")
         self.candidates = candidates

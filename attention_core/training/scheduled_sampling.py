@@ -6,6 +6,7 @@ from torch import Tensor
 from attention_core.parts.decoder import RecurrentDecoder
 from attention_core.parts.types import DecoderState, Memory
 from attention_core.search.sampling import drawn
+from attention_core.search.step import precise
 from attention_core.training.modes import evaluating
 
 
@@ -39,6 +40,6 @@ def mixed_inputs(
     with evaluating(decoder):
         for t in range(1, tokens.size(1)):
             logits, state, _ = decoder.step(inputs[-1], memory, state)
-            own = drawn(logits.softmax(-1))
+            own = drawn(precise(logits).softmax(-1))
             inputs.append(torch.where(true[:, t], tokens[:, t], own))
     return torch.stack(inputs, 1)

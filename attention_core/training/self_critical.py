@@ -9,6 +9,7 @@ from attention_core.models import Seq2Seq
 from attention_core.parts.checks import check
 from attention_core.parts.types import DecoderState, Memory
 from attention_core.search import Hypothesis, Shortlist, Step, sample
+from attention_core.search.step import precise
 from attention_core.training.batching import Batch, pad
 from attention_core.training.losses import Objective, TeacherForcing
 from attention_core.training.modes import evaluating
@@ -90,7 +91,7 @@ class SelfCritical(Objective):
         ]
         rewards = self.reward(drawn, expected)
         check("the rewards", rewards, sources, self.samples)
-        rewards = rewards.to(memory.values)
+        rewards = precise(rewards).to(memory.values.device)
         others = (rewards.sum(1, keepdim=True) - rewards) / (self.samples - 1)
         advantage = (rewards - others).flatten()  # (B·N,)
         targets = pad([row for each in drawn for row in each], self.pad).to(batch.tokens.device)
@@ -100,7 +101,8 @@ class SelfCritical(Objective):
             [[len(row)] for each in drawn for row in each], device=targets.device
         )
         features, _ = self.model.decoder.features(inputs, memory, state.repeated(self.samples))
-        gains = self.model.decoder.vocabulary(features[real], batch.words).log_softmax(-1)
+        logits = self.model.decoder.vocabulary(features[real], batch.words)
+        gains = precise(logits).log_softmax(-1)
         places = targets[real]
         if batch.words is not None:
             places = torch.searchsorted(batch.words, places)

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from attention_core.errors import UserError
 from attention_core.training.batching import Batch
 from attention_core.training.config import TrainingConfig
 from attention_core.training.losses import Objective
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+
+class Astray(ArithmeticError):
+    """A loss or a gradient that is not a number.
+
+    >>> str(Astray("the loss is not a number"))
+    'the loss is not a number'
+    """
 
 
 class Updater:
@@ -53,6 +62,10 @@ class Updater:
             _share(self.objective)
         self.clip = config.clip
         rates = rates or {}
+        if rates and not config.learning_rate:
+            raise UserError(
+                "training.learning_rate: expected more than 0, as some weights have their own"
+            )
         groups = _groups(objective, rates)
         self.weights = [weight for group in groups.values() for weight in group]
         self.optimizer = torch.optim.AdamW(
@@ -69,8 +82,7 @@ class Updater:
         The summed loss and number of tokens of all of them. Without a token there is no mean, and
         the weights stay as they are.
 
-        Raises ArithmeticError, before a weight is touched, where the loss or the gradient is not
-        finite.
+        Raises Astray, before a weight is touched, where the loss or the gradient is not finite.
         """
         self.optimizer.zero_grad()
         loss, count = 0.0, 0
@@ -82,16 +94,15 @@ class Updater:
         if self.accelerator.num_processes > 1:
             loss, count = self._sum_over_processes(loss, count)
         if not math.isfinite(loss):
-            raise ArithmeticError("the loss is not a number")
+            raise Astray("the loss is not a number")
         if not count:
             return loss, count
         for weight in self.weights:
             if weight.grad is not None:
                 weight.grad /= count
-        if self.clip:
-            norm = nn.utils.clip_grad_norm_(self.weights, self.clip)
-            if not math.isfinite(norm):
-                raise ArithmeticError("the gradient is not a number")
+        norm = nn.utils.clip_grad_norm_(self.weights, self.clip or math.inf)
+        if not math.isfinite(norm):
+            raise Astray("the gradient is not a number")
         for group, scale in zip(self.optimizer.param_groups, self.scales, strict=True):
             group["lr"] = rate * scale
         self.optimizer.step()

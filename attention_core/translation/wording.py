@@ -26,7 +26,9 @@ WORDING: Tables = {
             "其他译法，及每个词元的平均对数概率"
         ),
         "Confidence {}": "置信度 {}",
-        "⚠️ **Confidence {}: the model is out of its depth.**": "⚠️ **置信度 {}：超出了模型的能力。**",
+        "⚠️ **Confidence {}: the model is out of its depth.**": (
+            "⚠️ **置信度 {}：超出了模型的能力。**"
+        ),
         "With and without attention": "有注意力与没有注意力",
         "Compare": "比较",
         "With attention": "有注意力",

@@ -196,9 +196,18 @@ def test_an_output_that_lacks_the_characters_is_told():
     assert last == "error: the output is latin-1, which lacks this: set PYTHONIOENCODING=utf-8"
 
 
-def test_too_little_memory_is_told(monkeypatch):
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 B."),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+        MemoryError(),
+    ],
+)
+def test_too_little_memory_is_told(monkeypatch, error):
     def learner(_):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 B.")
+        raise error
 
     monkeypatch.setattr(TASK, "learner", learner)
     result = attention_core("train", "attention_core/translation/recipes/own.toml")

@@ -148,6 +148,16 @@ def test_damaged_pieces_have_no_mean(tmp_path):
     assert not (tmp_path / "mean").exists()
 
 
+def test_files_of_the_system_are_no_part_of_a_checkpoint(tmp_path):
+    for name in ("a", "b"):
+        weights = {"w": torch.ones(2)}
+        checkpoint.save(tmp_path / name, task="toy", config={}, weights=weights, files={})
+    for name in (".DS_Store", "Thumbs.db"):
+        (tmp_path / "a" / name).write_text("litter")
+    checkpoint.average([tmp_path / "a", tmp_path / "b"], tmp_path / "mean")
+    assert not (tmp_path / "mean" / ".DS_Store").exists()
+
+
 def test_one_checkpoint_has_no_mean(tmp_path):
     with pytest.raises(UserError, match="give at least two"):
         checkpoint.average([saved(tmp_path / "a", 1.0)], tmp_path / "mean")

@@ -46,6 +46,15 @@ def test_gru():
     assert_close(cell(X, H), (1 - z) * torch.tanh(xn + r * hn) + z * H)
 
 
+@pytest.mark.parametrize("kind", [NormalisedTanhCell, NormalisedGRUCell])
+def test_in_bfloat16_it_learns_too(kind):
+    cell = random_cell(kind).float()
+    with torch.autocast("cpu", torch.bfloat16):
+        hidden = cell(X.float(), H.float())
+        cell(X.float(), hidden).sum().backward()
+    assert cell.input.weight.grad.isfinite().all()
+
+
 def test_lstm():
     cell = random_cell(NormalisedLSTMCell)
     i, f, g, o = sum(products(cell)).split(HIDDEN, 1)

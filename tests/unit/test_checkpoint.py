@@ -68,6 +68,19 @@ def test_int8_stores_matrices_in_a_byte_an_entry_within_half_a_step(tmp_path):
     torch.testing.assert_close(again, fresh.weight, rtol=2**-9, atol=0)
 
 
+def test_int8_refuses_what_float16_cannot_hold_and_keeps_the_largest_that_it_can(tmp_path):
+    module = nn.Linear(80, 90)
+    with torch.no_grad():
+        module.weight.fill_(1e5)
+    with pytest.raises(UserError, match="weight holds values too large for float16"):
+        saved(tmp_path / "a", module, int8=True)
+    for largest in (65504.0, 65472.0, 60000.0):
+        with torch.no_grad():
+            module.weight.fill_(largest)
+        found = checkpoint.read(saved(tmp_path / "b", module, int8=True)).weights()["weight"]
+        torch.testing.assert_close(found, module.weight.detach(), rtol=2**-9, atol=0)
+
+
 @pytest.mark.parametrize("module", [nn.Conv2d(64, 64, 3), nn.Linear(9, 9), nn.Linear(9000, 1)])
 def test_int8_leaves_what_is_no_large_matrix_in_float16(tmp_path, module):
     found = checkpoint.read(saved(tmp_path / "a", module, int8=True)).weights()
@@ -154,6 +167,15 @@ def test_save_spares_what_is_not_a_checkpoint(tmp_path):
             saved(place)
     assert (folder / "photo.jpg").read_bytes() == file.read_bytes() == b"precious"
     assert checkpoint.read(saved(empty)).task == "translate"
+
+
+@pytest.mark.parametrize("text", ['{"my": "app"}', "[1]", "not json", '{"format": 1}'])
+def test_a_folder_of_another_program_with_a_config_is_spared(tmp_path, text):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(UserError, match="is not a checkpoint: save to another directory"):
+        saved(tmp_path)
+    assert (tmp_path / "src").is_dir() and (tmp_path / "config.json").read_text() == text
 
 
 def test_save_where_nothing_can_be_written_is_one_line(tmp_path):

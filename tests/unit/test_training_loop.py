@@ -196,6 +196,17 @@ def test_another_models_state_is_not_gone_on_with(tmp_path):
         train(Scripted(0.5, 0.6, size=2), config(), tmp_path, seed=1)
 
 
+def test_a_state_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
+
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("attention_core.training.run.torch.load", refused)
+    with pytest.raises(UserError, match=r"Can't read .*state.pt: Permission denied."):
+        train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
+
+
 def test_as_many_processes_as_before_must_go_on(tmp_path):
     train(Scripted(0.5, 0.6), config(), tmp_path, seed=1)
     state = torch.load(tmp_path / "state.pt")
@@ -270,12 +281,20 @@ def test_a_loss_that_is_not_a_number_ends_the_run_before_a_weight_is_touched(val
     assert learner.objective.weight.isfinite().all() and learner.saved == [0.5]
 
 
-def test_a_gradient_that_is_not_a_number_ends_the_run_too(tmp_path):
+@pytest.mark.parametrize("clip", [1.0, 0.0])
+def test_a_gradient_that_is_not_a_number_ends_the_run_too(clip, tmp_path):
     learner = Scripted(0.5)
     learner.objective.weight.register_hook(lambda gradient: gradient * math.nan)
     with pytest.raises(UserError, match="update 1, in epoch 1: the gradient is not a number"):
-        train(learner, config(clip=1.0), tmp_path, seed=1)
+        train(learner, config(clip=clip), tmp_path, seed=1)
     assert learner.objective.weight.isfinite().all()
+
+
+def test_a_mistake_of_a_task_in_arithmetic_is_its_own(tmp_path):
+    learner = Scripted(0.5)
+    learner.collate = lambda item: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        train(learner, config(), tmp_path, seed=1)
 
 
 def test_metrics_may_be_numbers_of_numpy_or_torch(tmp_path):

@@ -125,6 +125,21 @@ def test_a_state_of_other_weights_is_refused(tmp_path):
         Run(tmp_path, config, accelerator(), fewer.objective, fewer.optimizer)
 
 
+def test_the_weight_decay_is_the_recipes_when_a_run_goes_on(tmp_path):
+    config, later = (TrainingConfig(epochs=1, weight_decay=x) for x in (0.0, 0.5))
+    updater = updater_of()
+    Run(tmp_path, config, accelerator(), updater.objective, updater.optimizer).save()
+    again = Updater(accelerator(), updater.objective, later)
+    Run(tmp_path, later, accelerator(), again.objective, again.optimizer)
+    assert [group["weight_decay"] for group in again.optimizer.param_groups] == [0.5]
+
+
+def test_a_rate_of_their_own_needs_one_to_be_a_share_of():
+    config = TrainingConfig(epochs=1, learning_rate=0.0)
+    with pytest.raises(UserError, match=r"learning_rate: expected more than 0, as some weights"):
+        Updater(accelerator(), updater_of().objective, config, {"model.encoder": 0.1})
+
+
 def test_gradients_of_several_processes_lie_as_their_weights_do():
     """Weights of a picture network may lie in memory with the channels last."""
 
