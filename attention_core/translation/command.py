@@ -110,6 +110,7 @@ def _serve_lines(
         texts = {}
         for number, line in chunk:
             text = line.decode("utf-8", errors="surrogateescape").rstrip("\r\n")
+            text = text.replace("\r", " ")  # a line in, a line out
             if not text.strip():
                 continue
             try:

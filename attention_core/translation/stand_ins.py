@@ -165,6 +165,8 @@ def localised(span: str, language: str) -> str:
     >>> localised("Emma", "zh"), localised("艾玛", "en")
     ('艾玛', 'Emma')
     """
+    if _OTHER.search(span):  # an address, whatever names are in it
+        return span
     if language == "en":
         return places.in_english(names.in_english(span))
     if language == "zh":
@@ -239,7 +241,11 @@ def _unknown_words(
     found = []
     for part in _PART.finditer(sentence, first, last):
         start, end = part.span()
-        lacking = [i for i in range(start, end) if not tokenizer.knows(sentence[i])]
+        lacking = [
+            i
+            for i in range(start, end)
+            if not tokenizer.knows(sentence[i]) or (english and _CJK.match(sentence[i]))
+        ]
         if lacking and not _CJK.search(part[0]):
             found.append(_without_edges(sentence, start, end, tokenizer))
             continue

@@ -13,6 +13,7 @@ from attention_core.errors import UserError
 from attention_core.search import Hypothesis
 from attention_core.tokenizer import clean
 from attention_core.translation.predictor import LONGEST_SENTENCE, shipped
+from attention_core.translation.stand_ins import restored
 from attention_core.translation.text import TextTranslator
 
 HELLO = "Hello."
@@ -46,10 +47,13 @@ def visible(text: str) -> str:
 
 
 def read_of(text: str) -> list[str]:
-    """The parts that the model reads of a text, without the full stop that each is given."""
+    """The parts that the model reads of a text or carries over, without the full stop that each is
+    given.
+    """
     parts = shipped().encode(text)
     assert max(len(part.ids) for part in parts) <= LONGEST_SENTENCE
-    return [shipped().tokenizer.decode(part.ids).removesuffix(".").lower() for part in parts]
+    read = [restored(shipped().tokenizer.decode(part.ids), part.spans) for part in parts]
+    return [text.removesuffix(".").lower() for text in read]
 
 
 def refused(result) -> str:

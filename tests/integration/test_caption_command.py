@@ -258,6 +258,15 @@ def test_the_attention_is_drawn(caption, photo, tmp_path, suffix):
     assert path.stat().st_size > 1000
 
 
+def test_a_drawing_never_takes_the_place_of_the_picture(caption, photo, tmp_path):
+    picture = tmp_path / "self.png"
+    picture.write_bytes(photo.read_bytes())
+    result = caption(picture, "--attention", picture)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {picture} is the picture itself: draw to another file\n"
+    assert picture.read_bytes() == photo.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("place", "problem"),
     [("none/a.png", "there is no folder"), ("a.xyz", "ends in .pdf or .png or .svg")],

@@ -109,6 +109,7 @@ def test_lines_are_served_in_their_order(translate):
 
 
 def test_line_ends_of_other_systems(translate):
+    assert translate(input="3 dogs\rplay.\n4 cats play.").stdout.count("\n") == 2
     windows = translate(input="3 dogs play.\r\n4 cats play.\r\n")
     assert windows.stdout == translate(input="3 dogs play.\n4 cats play.\n").stdout
 

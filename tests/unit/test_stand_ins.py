@@ -294,6 +294,19 @@ def test_what_is_no_english_number_keeps_its_marks(span: str) -> None:
     assert localised(span, "de") == span
 
 
+@pytest.mark.parametrize(
+    "span", ["https://example.org/Emma", "/home/Emma/x", "@Emma", "https://x.org/艾玛"]
+)
+def test_a_name_in_an_address_stays_as_it_is(span: str) -> None:
+    assert localised(span, "zh") == localised(span, "en") == span
+
+
+@pytest.mark.parametrize("language", ["cs", "de", "fr", "zh"])
+def test_chinese_in_an_english_sentence_is_carried_over(language: str) -> None:
+    (found,) = Translator.load().translate(["My friend 王明 lives here."], to=language)
+    assert found.text.count("王明") == 1
+
+
 def test_numbers_are_written_as_the_language_does() -> None:
     translator = Translator.load()
     for language, expected in [("de", "1.234,56"), ("zh", "1,234.56")]:
