@@ -156,7 +156,7 @@ class Run:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
             sizes, processes = state["sizes"], state["processes"]
         except OSError as error:
-            raise UserError(f"Can't read {self.path}: {error.strerror}.") from None
+            raise UserError(f"Can't read {self.path}: {error.strerror or error}.") from None
         except MemoryError:
             raise
         except Exception:

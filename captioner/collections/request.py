@@ -91,10 +91,8 @@ class Request:
                 raise UserError(f"can't write {path}: there is no folder {path.parent}")
         if self.attention is not None:
             check_drawing(self.attention)
-            drawn = self.attention.exists()
-            if any(
-                drawn and os.path.exists(x) and self.attention.samefile(x) for x in self.pictures
-            ):
+            there = filter(os.path.exists, self.pictures if self.attention.exists() else ())
+            if any(map(self.attention.samefile, there)):
                 raise UserError(f"{self.attention} is the picture itself: draw to another file")
         if self.overlays is not None:
             self.overlays.mkdir(parents=True, exist_ok=True)

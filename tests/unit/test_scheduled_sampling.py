@@ -90,6 +90,19 @@ def test_samples_are_drawn_without_dropout_which_then_goes_on():
     assert model.decoder.training and model.decoder.dropout.training
 
 
+def test_own_words_are_drawn_in_float32_however_the_model_computes(monkeypatch):
+    seen = []
+
+    def drawn(probabilities):
+        seen.append(probabilities.dtype)
+        return probabilities.argmax(-1)
+
+    monkeypatch.setattr("attention_core.training.scheduled_sampling.drawn", drawn)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed(model_of().float(), TARGETS, 0.0)
+    assert set(seen) == {torch.float32}
+
+
 def test_the_loss_is_that_of_the_mixed_inputs():
     """A model that is sure to say 6 reads 6 from the second input on."""
     model = model_of()
