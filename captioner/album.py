@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
 
 from attention_core.errors import UserError
 from attention_core.plots import table_html
@@ -49,7 +51,7 @@ def caption_all(
         rows.append(row)
         shown.append([Path(file).name, told])
     names = [say("file"), say("caption")]
-    table, lines = (gr.update(value=str(path), visible=True) for path in _written(rows))
+    table, lines = (gr.update(value=path, visible=True) for path in _written(rows))
     return table_html(say("Many pictures"), names, shown), table, lines
 
 
@@ -58,16 +60,18 @@ def pictures_of(folder: list[str]) -> list[str]:
     return [file for file in folder if Path(file).suffix.lower() in SUFFIXES]
 
 
-def _written(rows: list[dict[str, Any]]) -> tuple[Path, Path]:
-    folder = Path(tempfile.mkdtemp(prefix="captions-"))
-    table, lines = folder / "captions.csv", folder / "captions.jsonl"
-    with table.open("w", encoding="utf-8-sig", newline="") as file:  # as spreadsheets read it
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    text = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    lines.write_text(text, encoding="utf-8")
-    return table, lines
+def _written(rows: list[dict[str, Any]]) -> tuple[str, str]:
+    """The two files, where gradio keeps what is downloaded, and forgets it in time."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    place = get_upload_folder()
+    return (
+        save_bytes_to_cache(table.getvalue().encode("utf-8-sig"), "captions.csv", place),
+        save_bytes_to_cache(lines.encode(), "captions.jsonl", place),
+    )
 
 
 def album_tab(language: gr.Dropdown) -> None:

@@ -38,15 +38,19 @@ class Drawings:
             drawn = attention_sheet(image, found.text, found.tokens, found.attention, found.looked)
             save(drawn, self.sheet)
         if self.folder is not None:
-            _write_overlays(image, found, self.folder)
+            _write_overlays(image, found, self.folder, result.path)
 
     def close(self) -> None:
         pass
 
 
-def _write_overlays(image: Image.Image, found: Caption, folder: Path) -> None:
-    """A file for each word, 01-dog.png, less what can't stand in a name."""
+def _write_overlays(image: Image.Image, found: Caption, folder: Path, picture: Path) -> None:
+    """A file for each word, 01-dog.png, less what can't stand in a name; UserError where that is
+    the picture itself."""
     drawn = attention_overlays(image, found.tokens, found.attention)
     for number, (word, overlay) in enumerate(zip(found.tokens, drawn, strict=True), start=1):
         letters = re.sub(r"\W", "", word)[:40]
-        overlay.save(folder / f"{number:02}-{letters}.png")
+        place = folder / f"{number:02}-{letters}.png"
+        if place.exists() and place.samefile(picture):
+            raise UserError(f"{place} is the picture itself: choose another folder")
+        overlay.save(place)

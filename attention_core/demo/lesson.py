@@ -14,6 +14,7 @@ from attention_core.errors import UserError
 from attention_core.parts.scorers import SCORERS, Scorer
 from attention_core.search import greedy_search
 from attention_core.translation.predictor import Translator
+from attention_core.translation.stand_ins import STAND_INS
 
 TINY, SHIPPED = "tiny", "shipped"
 LONGEST = 200  # characters
@@ -68,7 +69,9 @@ def _shipped(text: str, language: str, scorer: str) -> Lesson:
     if len(text) > LONGEST:
         raise UserError(f"the sentence is too long: at most {LONGEST} characters are followed here")
     translator = _translator()
-    sentence, *_ = translator.encode(text)
+    sentence, *more = translator.encode(text)
+    if more:
+        raise UserError("one sentence is followed here: leave out the others")
     ((best, *_),) = translator.decode([sentence.ids], to=language, width=1)
     trained = scorer == own_scorer()
     steps = walk(
@@ -79,9 +82,14 @@ def _shipped(text: str, language: str, scorer: str) -> Lesson:
         scorer=None if trained else stated(scorer, _scorer(translator)),
     )
 
+    stand_ins = {
+        f"<0x{ord(symbol):02X}>": span
+        for symbol, span in zip(STAND_INS, sentence.spans, strict=False)
+    }
+
     def name(token: int) -> str:
         (piece,) = translator.tokenizer.pieces([token])
-        return piece.replace("▁", "") or "▁"
+        return stand_ins.get(piece) or piece.replace("▁", "") or "▁"
 
     return _lesson(scorer, trained, sentence.ids, best.tokens, steps, name)
 

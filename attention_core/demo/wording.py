@@ -53,6 +53,7 @@ WORDING: Tables = {
         "the sentence is too long: at most {} characters are followed here": (
             "句子太长：这里最多 {} 个字符"
         ),
+        "one sentence is followed here: leave out the others": "这里只演示一句：请删去其余的句子",
         "the text is empty: type a sentence": "文字是空的：请输入一个句子",
         "the text holds the control character {} at position {}: remove it": (
             "文字中有控制字符 {}（第 {} 个字符）：请删除"

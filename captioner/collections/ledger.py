@@ -91,7 +91,9 @@ class Ledger(ABC):
             path = Path(os.path.relpath(path, self.path.parent))
         except ValueError:  # on another drive of Windows
             path = path.absolute()
-        return path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        return (
+            path.as_posix().encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        )
 
     def _mended(self) -> set[str]:
         """The pictures that the file has; a last line without its end is cut off."""

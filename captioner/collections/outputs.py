@@ -88,21 +88,21 @@ class Sidecar:
 
     def __init__(self, *, overwrite: bool) -> None:
         self.overwrite = overwrite
-        self.written: dict[Path, Path] = {}  # the texts of this run, and what they are beside
+        self.claimed: dict[Path, str] = {}  # the texts of this run, by the picture they are beside
 
     def wants(self, path: Path) -> bool:
         text = path.with_suffix(".txt")
-        here = self.written.get(text, path)
-        return self.overwrite or text == path or here != path or not text.exists()
+        alone = self.claimed.setdefault(text, path.name) == path.name
+        return self.overwrite or text == path or not alone or not text.exists()
 
     def write(self, result: Result) -> None:
         assert result.caption is not None
         text = result.path.with_suffix(".txt")
         if text == result.path:
             raise UserError(f"{text}: the text beside it would take its place: rename the picture")
-        if (other := self.written.setdefault(text, result.path)) != result.path:
+        if (other := self.claimed.setdefault(text, result.path.name)) != result.path.name:
             raise UserError(
-                f"{result.path}: {text.name} beside it has the caption of {other.name}: rename one"
+                f"{result.path}: {text.name} beside it is for the caption of {other}: rename one"
             )
         write_whole(text, f"{result.caption.text}\n".encode(), like=result.path)
 

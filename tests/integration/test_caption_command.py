@@ -267,6 +267,16 @@ def test_a_drawing_never_takes_the_place_of_the_picture(caption, photo, tmp_path
     assert picture.read_bytes() == photo.read_bytes()
 
 
+def test_nor_do_the_overlays(caption, photo, tmp_path):
+    caption(photo, "--overlays", tmp_path / "words")
+    picture = min((tmp_path / "words").iterdir())
+    picture.write_bytes(photo.read_bytes())
+    result = caption(picture, "--overlays", picture.parent)
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {picture} is the picture itself: choose another folder\n"
+    assert picture.read_bytes() == photo.read_bytes()
+
+
 @pytest.mark.parametrize(
     ("place", "problem"),
     [("none/a.png", "there is no folder"), ("a.xyz", "ends in .pdf or .png or .svg")],

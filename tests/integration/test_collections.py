@@ -225,13 +225,14 @@ def test_sidecars(caption, album):
 def test_one_text_beside_two_pictures_is_told(caption, tmp_path):
     for name in ("x.jpg", "x.png", "y.png"):
         picture(COLOURS[0], 1).save(tmp_path / name)
-    result = caption(tmp_path, "--sidecar")
-    assert result.exit_code == 1
-    problem, summary = result.stderr.splitlines()
-    assert problem == (
-        f"error: {tmp_path / 'x.png'}: x.txt beside it has the caption of x.jpg: rename one"
-    )
-    assert summary == "2 captioned, 1 failed"
+    for counted in ("2 captioned, 1 failed", "0 captioned, 2 already had captions, 1 failed"):
+        result = caption(tmp_path, "--sidecar")
+        assert result.exit_code == 1
+        problem, summary = result.stderr.splitlines()
+        assert problem == (
+            f"error: {tmp_path / 'x.png'}: x.txt beside it is for the caption of x.jpg: rename one"
+        )
+        assert summary == counted
 
 
 def test_a_picture_is_not_replaced_by_its_text(caption, tmp_path):
@@ -328,12 +329,13 @@ def test_names_on_standard_input(caption, album):
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
 @pytest.mark.parametrize("name", ["x.jsonl", "x.csv", "x.html"])
 def test_names_that_are_not_utf8_are_known_again(caption, album, tmp_path, name):
-    odd = os.fsdecode(os.fsencode(album) + b"/caf\xe9.png")
-    shutil.copy(album / "a.PNG", odd)
+    odd = [os.fsdecode(os.fsencode(album) + end) for end in (b"/caf\xe9.png", b"/caf\xe8.png")]
     arguments = ["-", "--html" if name.endswith("html") else "--out", tmp_path / name]
-    assert caption(*arguments, input=os.fsencode(odd)).stderr == "1 captioned\n"
-    again = caption(*arguments, input=os.fsencode(odd))
-    assert again.stderr == "0 captioned, 1 already had captions\n"
+    for place in odd:
+        shutil.copy(album / "a.PNG", place)
+        assert caption(*arguments, input=os.fsencode(place)).stderr.startswith("1 captioned")
+    again = caption(*arguments, input=os.fsencode("\n".join(odd)))
+    assert again.stderr == "0 captioned, 2 already had captions\n"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names have no line breaks on Windows")

@@ -59,6 +59,12 @@ def test_the_steps_are_those_of_the_search(translator):
     assert "".join(found.tokens[:-1]) == "".join(translator.tokenizer.decode(best.tokens).split())
 
 
+def test_a_stand_in_is_called_by_what_it_stands_for():
+    found = lesson("Emma has 1,000 dogs.", SHIPPED, "de", own_scorer())
+    assert {"Emma", "1,000"} <= {*found.source}
+    assert "Emma" in found.tokens and not any("<0x" in word for word in found.tokens)
+
+
 def test_other_scorers_change_the_step_and_not_what_came_before():
     own, other = (lesson(TEXT, SHIPPED, "de", name) for name in (own_scorer(), "cosine"))
     assert own.trained and not other.trained
@@ -104,6 +110,7 @@ def test_stated_scorers_share_the_matrices_of_the_trained_one(trained):
         ("cat chase", TINY, '"noun verb noun"'),
         (" ", SHIPPED, "the text is empty"),
         ("dog " * 60, SHIPPED, "too long: at most 200"),
+        ("A dog. A cat.", SHIPPED, "one sentence"),
     ],
 )
 def test_a_sentence_that_cannot_be_followed(text, model, problem):
