@@ -166,9 +166,8 @@ def read(directory: str | os.PathLike[str], weights: str = WEIGHTS) -> Checkpoin
     path = Path(directory)
     place = path.resolve()
     if not os.path.exists(place):
-        # A save stopped between its two moves leaves the earlier checkpoint beside its place.
         path = _beside(place, "old")
-        if not _is_checkpoint(path):
+        if not exists(place):
             siblings = [other.name for other in place.parent.glob("*") if _is_checkpoint(other)]
             raise UserError(f"No checkpoint at {directory}.{nearest(place.name, siblings)}")
     for name in (CONFIG, weights):
@@ -322,11 +321,21 @@ def _beside(place: Path, state: str) -> Path:
     return place.with_name(f".{place.name}.{state}")
 
 
+def exists(directory: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder, or an earlier checkpoint beside its place, where a save leaves it
+    that is stopped between its two moves.
+
+    >>> exists("nowhere")
+    False
+    """
+    return os.path.exists(directory) or _is_checkpoint(_beside(Path(directory).resolve(), "old"))
+
+
 def _is_checkpoint(path: Path) -> bool:
     """Whether it has our config, and not only another program's of that name."""
     try:
         header = json.loads((path / CONFIG).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return isinstance(header, dict) and {"format", "task", "config"} <= header.keys()
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from attention_core.checkpoint import read
+from attention_core.checkpoint import exists, read
 from attention_core.errors import UserError
 
-_REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_REPO = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 
 
 def push(checkpoint: str | os.PathLike[str], repo: str, *, private: bool = False) -> str:
@@ -55,7 +55,7 @@ def pull(repo: str, out: str | os.PathLike[str] | None = None) -> Path:
         if out is not None and os.path.lexists(out):
             raise UserError(f"{out} exists: pull to another folder")
         saved = read(hub.snapshot_download(repo, endpoint=_endpoint()))
-        return saved.path if out is None else Path(shutil.copytree(saved.path, out))
+        return saved.path if out is None else _copied(saved.path, Path(out))
 
 
 def find(path_or_repo: str | os.PathLike[str]) -> Path:
@@ -67,12 +67,25 @@ def find(path_or_repo: str | os.PathLike[str]) -> Path:
     PosixPath('a/b/c')
     """
     name = os.fspath(path_or_repo)
-    if os.path.exists(name) or not _REPO.fullmatch(name):
+    if exists(name) or not _REPO.fullmatch(name):
         return Path(name)
     try:
         return pull(name)
     except UserError as error:
         raise UserError(f"there is no folder {name}, and {error}") from None
+
+
+def _copied(folder: Path, out: Path) -> Path:
+    """A copy of a folder, whole or not there."""
+    new = out.resolve().with_name(f".{out.name}.new")
+    try:
+        shutil.rmtree(new, ignore_errors=True)
+        shutil.copytree(folder, new)
+        new.rename(out)
+    except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
+        raise UserError(f"can't write {out} ({error.strerror}): pull to another folder") from None
+    return out
 
 
 def _endpoint() -> str | None:
@@ -90,6 +103,8 @@ def _told(repo: str) -> Iterator[None]:
         raise UserError("this needs huggingface_hub: pip install huggingface_hub") from None
     try:
         yield
+    except errors.HFValidationError:
+        raise UserError(f"a repository is named owner/name, not {repo!r}") from None
     except errors.RepositoryNotFoundError:
         raise UserError(f"the hub has no {repo}, or you may not see it: hf auth login") from None
     except errors.LocalTokenNotFoundError:

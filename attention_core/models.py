@@ -192,7 +192,8 @@ def context_and_previous(sizes: DecoderSizes, embedding: nn.Embedding) -> Recurr
 def bahdanau(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
     """Bahdanau et al. 2014, RNNsearch (§3.1, §A): additive attention with s_{t-1}, maxout readout.
 
-    Departure: the readout uses s_t where the paper has s_{t-1}.
+    Departures: the readout uses s_t where the paper has s_{t-1}; s_0 is made of the last states of
+    both directions, where the paper's is of the backward one alone.
 
     >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3)
     >>> type(build_decoder("bahdanau", sizes).before.scorer).__name__

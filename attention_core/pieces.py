@@ -25,7 +25,7 @@ def pieces_of(targets: Iterable[Sequence[int]], tokenizer: Tokenizer) -> dict[st
 
 
 def read_pieces(checkpoint: Checkpoint, tokenizer: Tokenizer) -> dict[str, list[int]]:
-    """Those that a checkpoint holds.
+    """Those that a checkpoint holds, of each language that it learned.
 
     Raises UserError when they are missing, damaged, or another tokenizer's.
 
@@ -40,7 +40,8 @@ def read_pieces(checkpoint: Checkpoint, tokenizer: Tokenizer) -> dict[str, list[
         found = {str(language): [int(i) for i in ids] for language, ids in json.loads(data).items()}
     except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{checkpoint.path / PIECES} is damaged ({error})") from None
-    ids = [i for language in tokenizer.languages for i in found.get(language, [-1])]
-    if not ids or min(ids) < 0 or max(ids) >= tokenizer.size:
+    ids = [i for each in found.values() for i in each]
+    fits = ids and min(ids) >= 0 and max(ids) < tokenizer.size
+    if not fits or not {*found} <= {*tokenizer.languages}:
         raise UserError(f"{checkpoint.path / PIECES} is not of this checkpoint's tokenizer")
     return found

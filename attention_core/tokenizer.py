@@ -8,6 +8,7 @@ vocabulary lacks is spelled in UTF-8 bytes, so no text is ever unknown.
 from __future__ import annotations
 
 import codecs
+import copy
 import io
 import re
 import unicodedata
@@ -154,6 +155,21 @@ class Tokenizer:
     def to_bytes(self) -> bytes:
         """The whole tokenizer, as a SentencePiece model file."""
         return bytes(self._processor.serialized_model_proto())
+
+    def speaking(self, languages: Iterable[str]) -> Tokenizer:
+        """The same vocabulary for some of its languages, of a model that learned only those.
+
+        Raises:
+            UserError: the tokenizer was not trained for one of them.
+
+        >>> tokenizer = Tokenizer.train(["a cat"] * 9, vocabulary=270, languages=["de", "fr"])
+        >>> tokenizer.speaking(["fr"]).languages
+        ('fr',)
+        """
+        other = copy.copy(self)
+        other._begin = {language: self.begin(language) for language in languages}
+        other.languages = tuple(other._begin)
+        return other
 
     def begin(self, language: str) -> int:
         """The id that starts a sentence in `language`.

@@ -61,7 +61,9 @@ from captioner.collections.request import Place, Request
 )
 @click.option("--checkpoint", help="A model of one's own  [default: the one that ships]")
 @click.option(
-    "--fast", is_flag=True, help="See in 16 bits, if that is sooner here: nearly as good."
+    "--fast",
+    is_flag=True,
+    help="Round weights to 8 and 16 bits, where sooner: nearly as good.",
 )
 def caption(**options: Any) -> None:
     """Caption PICTURES: files, folders, or - for names on standard input, one a line.

@@ -113,7 +113,7 @@ def _has_captions(file: Path) -> bool:
     if file.suffix.lower() != ".txt":
         return file.suffix.lower() in CAPTIONS
     try:  # Flickr8k.lemma.token.txt has the same captions once more, in base forms
-        return ".lemma." not in file.name and rows.is_tokens(file)
+        return ".lemma." not in file.name and (rows.is_tokens(file) or rows.is_table(file))
     except UserError:  # a text of something else may be empty, or in any encoding
         return False
 
@@ -137,7 +137,7 @@ def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]
     found, missing = {}, []
     for image in dict.fromkeys(images):
         alone = _composed(Path(image).name)
-        if (folder / image).is_file():
+        if _is_file(folder / image):
             found[image] = folder / image
         elif several[alone] > 1:
             raise UserError(
@@ -163,6 +163,13 @@ def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]
     return found
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a caption in the place of a name may be too long for one
+        return False
+
+
 def _composed(name: str) -> str:
     """The name with its accents on their letters, wherever the file was named."""
     return unicodedata.normalize("NFC", name)
@@ -180,7 +187,9 @@ def _splits(name: str, found: Sequence[Row]) -> dict[str, str]:
     splits: dict[str, str] = {}
     for row in found:
         told = (row.split or "").lower()
-        split = ALIASES.get(told, told) or _by_hash(row.image)
+        split = ALIASES.get(told, told)
+        if not split:
+            continue
         if split not in SPLITS:
             raise UserError(f"{name}: unknown split {row.split!r}.{nearest(split, SPLITS)}")
         if splits.setdefault(row.image, split) != split:
@@ -188,7 +197,7 @@ def _splits(name: str, found: Sequence[Row]) -> dict[str, str]:
                 f"{name}: {row.image} is in {splits[row.image]} and in {split}: a picture has one "
                 "split"
             )
-    return splits
+    return {row.image: splits.get(row.image) or _by_hash(row.image) for row in found}
 
 
 def _by_hash(image: str) -> str:

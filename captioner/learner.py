@@ -30,6 +30,7 @@ from attention_core.training import (
     fingerprint,
     pad,
 )
+from attention_core.training.alone import digest, write_alone
 from captioner.augment import augmented
 from captioner.backbones import RANDOM, Backbone, load_backbone
 from captioner.calibration import measured
@@ -153,6 +154,7 @@ class CaptionLearner(Learner):
             "encoder": cache_key(backbone, encoder.size),
             "text to learn from": fingerprint(self._texts, held_out, self._without_pictures),
             "vocabulary": str(recipe.data.vocabulary),
+            "tokenizer": digest(self.tokenizer.to_bytes()),
         }
         self._rows = {
             language: {
@@ -342,7 +344,7 @@ class CaptionLearner(Learner):
         begin = self.recipe.beginning
         path = Path(begin or self.recipe.out) / "tokenizer.model"
         if begin or begun(self.recipe.out):
-            return Tokenizer.load(path)
+            return Tokenizer.load(path).speaking(self.recipe.data.languages)
         text = [
             line
             for captions in self._texts.values()
@@ -357,8 +359,7 @@ class CaptionLearner(Learner):
             character_coverage=0.9999,  # rare Chinese characters as themselves, not as bytes
             words=cut,  # so that it can be seen where the model looked for each
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(tokenizer.to_bytes())
+        write_alone(path, tokenizer.to_bytes())
         return tokenizer
 
 

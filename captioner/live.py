@@ -40,7 +40,8 @@ def live(
     """What the search holds best at each of its steps, and last of all the caption.
 
     Each text is the best open prefix of the beam, or what the first sample has written; so an
-    earlier word may still change.
+    earlier word may still change. Of samples the likeliest is the caption, by the mean of its
+    tokens.
 
     Raises UserError for an unknown language, or where the shortest is longer than the longest.
     """
@@ -88,7 +89,7 @@ def _search(
     first: Any
     step, first = watched(own_step, state, 1, lambda places: seen(short.ids(places)))
     if choices.temperature:
-        (found,) = sample(
+        (drawn,) = sample(
             step,
             memory,
             first,
@@ -97,7 +98,9 @@ def _search(
             max_length=search.max_length,
             samples=choices.nbest,
             temperature=choices.temperature,
+            constraints=search.constraints(end),
         )
+        found = sorted(drawn, key=lambda one: one.log_probability / len(one.tokens), reverse=True)
     else:
         width = max(choices.beam, choices.nbest)
         (found,) = search.run(step, memory, first, begin=begin, end=end, width=width)

@@ -85,6 +85,7 @@ class Captioner:
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         pieces = read_pieces(saved, tokenizer) if (saved.path / PIECES).exists() else None
+        tokenizer = tokenizer.speaking(pieces or tokenizer.languages)
         return cls(
             model.eval(), tokenizer, recipe.search, seen.size, pieces, read_confidence(saved)
         )

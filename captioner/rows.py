@@ -42,6 +42,8 @@ def table(path: Path) -> list[Row]:
         strict=True,  # a quote that nothing ends would swallow the rows behind it
     )
     reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+    if twice := [name for name in COLUMNS if reader.fieldnames.count(name) > 1]:
+        raise UserError(f"{path}: the column {twice[0]} comes twice: one row for each caption")
     if not ({*IMAGE} & {*reader.fieldnames} and {*TEXT} & {*reader.fieldnames}):
         raise UserError(
             f"{path}: expected a header with the columns image and caption (and split and language,"
@@ -112,6 +114,13 @@ def tokens(path: Path) -> list[Row]:
     return [row._replace(split=split) for row, split in placed if split]
 
 
+def is_table(path: Path) -> bool:
+    """Whether a text file begins with the header of a `table`."""
+    head = read_text(path).partition("\n")[0].lower()
+    names = {name.strip() for name in re.split("[,;|\t]", head)}
+    return bool(names & {*IMAGE} and names & {*TEXT})
+
+
 def is_tokens(path: Path) -> bool:
     """Whether a text file has the lines of `tokens`."""
     return bool(re.match(r"[^\t\n]+#\d+\t", read_text(path)))
@@ -135,10 +144,14 @@ def read_text(path: Path) -> str:
 
 
 def _row(row: Mapping[str, Any], place: str) -> Row:
+    for key in COLUMNS:
+        if not isinstance(value := row.get(key), str | None):
+            raise UserError(f"{place}: {key} must be text, got {value!r:.40}: one line a caption")
     image, text, split, language = (
         next((value.strip() for key in keys if isinstance(value := row.get(key), str)), "")
         for keys in (IMAGE, TEXT, ("split",), ("language",))
     )
+    text = re.sub("[\ud800-\udfff]", "", text)  # halves of characters, which no text has
     if not image:
         raise UserError(f"{place}: there is no picture's name (image)")
     if not text:

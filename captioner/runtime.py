@@ -28,6 +28,7 @@ class OnnxCaptioner(Runtime):
         pieces = {}
         if (folder.path / PIECES).exists():
             pieces = read_pieces(folder, self.tokenizer)
+            self.tokenizer = self.tokenizer.speaking(pieces)
         self._allowed = {
             language: np.isin(np.arange(self.tokenizer.size), ids)
             for language, ids in pieces.items()

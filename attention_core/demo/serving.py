@@ -66,19 +66,23 @@ class Serving:
             raise UserError("auth: give a name and a password, as name:password")
         if self.mcp and importlib.util.find_spec("mcp") is None:
             raise UserError("the MCP server needs mcp: pip install 'attention-core[mcp]'")
-        if self.port:
-            _check(self.host, self.port)
+        _port(self.host, self.port)
 
 
-def _check(host: str, port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"can't listen on {host}:{port} ({error.strerror}): choose another --host or --port"
-            ) from None
+def _port(host: str, port: int) -> int:
+    """The port, or any free one for 0; UserError where one can't listen there."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            free: int = probe.getsockname()[1]
+            return free
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(
+            f"can't listen on {host}:{port} ({reason}): choose another --host or --port"
+        ) from None
 
 
 def launch(serving: Serving) -> None:
@@ -98,8 +102,8 @@ def launch(serving: Serving) -> None:
     chinese: Any = dict.fromkeys(CHINESE, tables["zh"])
     try:
         _, url, _ = page.launch(
-            server_name=serving.host,
-            server_port=serving.port or None,
+            server_name=f"[{serving.host}]" if ":" in serving.host else serving.host,
+            server_port=_port(serving.host, serving.port),
             share=serving.share,
             auth=tuple(serving.auth.split(":", 1)) if serving.auth else None,
             max_file_size=serving.max_size,

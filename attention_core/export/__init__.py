@@ -77,4 +77,5 @@ def export(
             (new / name).write_bytes(content)
         new.rename(place)
     except OSError as error:
+        shutil.rmtree(new, ignore_errors=True)
         raise UserError(f"Can't export to {out}: {error.strerror}.") from None

@@ -20,7 +20,7 @@ class Attention(nn.Module):
     Bahdanau et al. 2014, §3.1. With ``window``, over the positions that it allows: Luong et al.
     2015, §3.2. With ``gate``, c is scaled by β = σ(w·q + b), so that the decoder can look away: Xu
     et al. 2015, §4.2.1. A sentinel takes its part β of the softmax, so that the weights sum to
-    1 - β, and β times its value is added to c: Lu et al. 2017, §2.3, eq. 11 to 13.
+    1 - β, and β times its value is added to c: Lu et al. 2017, §2.3, eq. 11 and 12.
 
     Raises ValueError for a query of the wrong shape, a memory without keys, or where the coverage
     that the scorer takes is missing.

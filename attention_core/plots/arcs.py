@@ -8,7 +8,16 @@ from matplotlib.path import Path as Curve
 from numpy.typing import ArrayLike
 
 from attention_core.plots.alignment import FAINTEST, checked, spread
-from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, legible, style, width, write_title
+from attention_core.plots.text import (
+    LONGEST_TITLE,
+    TITLE_HEIGHT,
+    TITLE_SIZE,
+    label,
+    shortened,
+    style,
+    width,
+    write_title,
+)
 
 LINE = 0.34
 TALLEST = 24.0
@@ -28,7 +37,8 @@ def alignment_arcs(
     """The source on the left, the target on the right, a word a line, joined by arcs.
 
     An arc is as thick as its weight, and darker the heavier it is; weights under 2 % are left out.
-    The shorter sentence is spread over the height of the longer.
+    The shorter sentence is spread over the height of the longer; a word of more than 40
+    characters is written without its middle.
 
     Shapes: weights (T, S), T target words by S source words.
 
@@ -41,7 +51,7 @@ def alignment_arcs(
     3
     """
     grid = checked(source_words, target_words, weights)
-    left, right = [*map(legible, source_words)], [*map(legible, target_words)]
+    left, right = [*map(label, source_words)], [*map(label, target_words)]
     lines = max(len(left), len(right))
     line = min(LINE, TALLEST / lines)
     size = 12 * line / LINE
@@ -52,7 +62,7 @@ def alignment_arcs(
     top = MARGIN + (TITLE_HEIGHT if title else 0)
     down = top + lines * line + MARGIN
     if title:
-        across = max(across, width(legible(title), TITLE_SIZE) + 2 * MARGIN)
+        across = max(across, width(shortened(title, LONGEST_TITLE), TITLE_SIZE) + 2 * MARGIN)
 
     figure = Figure(figsize=(across, down), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, across), ylim=(down, 0))

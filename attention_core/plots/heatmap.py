@@ -7,7 +7,16 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from attention_core.plots.alignment import checked
-from attention_core.plots.text import TITLE_HEIGHT, TITLE_SIZE, legible, style, width, write_title
+from attention_core.plots.text import (
+    LONGEST_TITLE,
+    TITLE_HEIGHT,
+    TITLE_SIZE,
+    label,
+    shortened,
+    style,
+    width,
+    write_title,
+)
 
 LABEL_GAP = 0.12
 MARGIN = 0.2
@@ -24,7 +33,8 @@ def alignment_heatmap(
 
     Source words stand above, target words on the left, as in Bahdanau et al. 2014, figure 3.
     The cells shrink with the longer sentence and the letters with the cells; the labels get the
-    room they need, however long they are.
+    room they need; one of more than 40 characters, such as an address, is written without its
+    middle.
 
     Shapes: weights (T, S), T target words by S source words.
 
@@ -37,7 +47,7 @@ def alignment_heatmap(
     """
     grid = checked(source_words, target_words, weights)
     rows, columns = grid.shape
-    above, left = [*map(legible, source_words)], [*map(legible, target_words)]
+    above, left = [*map(label, source_words)], [*map(label, target_words)]
 
     cell = float(np.clip(6 / max(rows, columns), 0.4, 0.8)) * min(1, 60 / max(rows, columns))
     size = min(12, 72 * cell * 0.42)
@@ -50,7 +60,7 @@ def alignment_heatmap(
     across = start + columns * cell + MARGIN
     down = MARGIN + above_height + LABEL_GAP + rows * cell + MARGIN
     if title:
-        across = max(across, width(legible(title), TITLE_SIZE) + 2 * MARGIN)
+        across = max(across, width(shortened(title, LONGEST_TITLE), TITLE_SIZE) + 2 * MARGIN)
         down += TITLE_HEIGHT
 
     figure = Figure(figsize=(across, down), facecolor="white")

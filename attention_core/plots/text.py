@@ -12,6 +12,7 @@ from matplotlib.font_manager import FontProperties
 CHINESE_FONT = Path(__file__).parent / "fonts" / "NotoSansSC-subset.otf"
 TITLE_SIZE = 13.0
 TITLE_HEIGHT = 0.4
+LONGEST_LABEL, LONGEST_TITLE = 40, 120  # characters
 
 
 @cache
@@ -71,6 +72,24 @@ def legible(text: str) -> str:
     return text
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, with "…" for its middle where it has more characters than ``most``.
+
+    >>> shortened("example.org/a/long/address", 12)
+    'exampl…dress'
+    """
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[1 + most // 2 - most :]}"
+
+
+def label(word: str) -> str:
+    """What a drawing writes of a word.
+
+    >>> len(label("https://example.org/" + "a" * 900))
+    40
+    """
+    return legible(shortened(word, LONGEST_LABEL))
+
+
 def style(size: float) -> dict[str, Any]:
     """What a drawing passes on with each piece of legible text: its fonts, and "$" is a "$".
 
@@ -103,7 +122,7 @@ def write_title(figure: Figure, title: str) -> None:
     figure.text(
         0.5,
         1 - 0.2 / figure.get_figheight(),
-        legible(title),
+        legible(shortened(title, LONGEST_TITLE)),
         ha="center",
         va="top",
         **style(TITLE_SIZE),

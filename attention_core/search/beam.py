@@ -46,7 +46,7 @@ def beam_search(
     """The best sequences for each of B sources, best first: at least one, at most ``width``.
 
     Keeps the ``width`` most probable open prefixes. A prefix that takes ``end`` among the best
-    ``width`` continuations is finished. Graves 2012, §3; Bahdanau et al. 2014, §4.
+    ``width`` continuations is finished. Graves 2012, §2.6; Bahdanau et al. 2014, §4.
 
     Ranked by score = Σ_t log p_t / T^α + β Σ_s log min(Σ_t α_ts, 1), α = ``length_penalty`` (Cho
     et al. 2014b, §4.2), β = ``coverage_penalty`` over the real positions of the memory's

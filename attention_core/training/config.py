@@ -220,11 +220,6 @@ class SearchConfig:
     ) -> list[list[Hypothesis]]:
         """What beam search finds with these settings, or with another width or a shorter limit."""
         longest = min(max_length or self.max_length, self.max_length)
-        constraints: list[Constraint] = []
-        if self.minimum_length > 1:
-            constraints.append(MinimumLength(min(self.minimum_length, longest), end))
-        if self.no_repeat_ngram:
-            constraints.append(NoRepeatedNgram(self.no_repeat_ngram))
         return beam_search(
             step,
             memory,
@@ -236,5 +231,18 @@ class SearchConfig:
             length_penalty=self.length_penalty,
             coverage_penalty=self.coverage_penalty,
             stop=self.stop,
-            constraints=constraints,
+            constraints=self.constraints(end, longest),
         )
+
+    def constraints(self, end: int, longest: int | None = None) -> list[Constraint]:
+        """The shortest output, or ``longest`` where that is shorter, and what may not come twice.
+
+        >>> SearchConfig(minimum_length=3).constraints(end=2)
+        [MinimumLength(length=3, end=2)]
+        """
+        found: list[Constraint] = []
+        if self.minimum_length > 1:
+            found.append(MinimumLength(min(self.minimum_length, longest or self.max_length), end))
+        if self.no_repeat_ngram:
+            found.append(NoRepeatedNgram(self.no_repeat_ngram))
+        return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from attention_core.errors import UserError, nearest
 from attention_core.translation import corpora, translated
 from attention_core.translation.lc_tok import lc_tok_bleu, lc_tok_signature
 
+CHINESE = ("zh", "yue", "wuu")
+UNSPACED = ("ja", "th", "km", "lo", "my", "bo")  # other languages without spaces between words
 SPLITS = ("val", "test")
 RESAMPLES = 1000  # of the bootstrap, by sacreBLEU's fixed seed
 
@@ -149,4 +152,15 @@ def bleu_metric(language: str) -> Any:
     """
     from sacrebleu.metrics import BLEU
 
-    return BLEU(tokenize="zh" if language == "zh" else "13a")
+    return BLEU(tokenize=bleu_tokenizer(language))
+
+
+def bleu_tokenizer(language: str) -> str:
+    """The name of sacreBLEU's tokenizer for a language, told by its code: that for Chinese, by
+    character for others without spaces between words, or the usual one.
+
+    >>> [bleu_tokenizer(language) for language in ("zh_TW", "ja", "de-AT")]
+    ['zh', 'char', '13a']
+    """
+    primary = re.split("[-_]", language.lower())[0]
+    return "zh" if primary in CHINESE else "char" if primary in UNSPACED else "13a"

@@ -31,6 +31,7 @@ from attention_core.training import (
     fingerprint,
     pad,
 )
+from attention_core.training.alone import digest, write_alone
 from attention_core.translation import corpora
 from attention_core.translation.calibration import calibrated
 from attention_core.translation.confidence import CONFIDENCE
@@ -93,6 +94,7 @@ class TranslateLearner(Learner):
             "vocabulary": str(recipe.data.vocabulary),
         }
         self.tokenizer = self._tokenizer(read)
+        self.identity["tokenizer"] = digest(self.tokenizer.to_bytes())
         self._corpora = [(corpus, *self._fitting(corpus)) for corpus in read]
         self.pieces = self._written_with()
         self._words = {
@@ -195,7 +197,7 @@ class TranslateLearner(Learner):
             )
         return SelfCritical(
             self.model,
-            BleuReward(self.tokenizer),
+            BleuReward(self.tokenizer, recipe.data.targets),
             samples=critical.samples,
             max_length=recipe.data.longest,
             end=self.tokenizer.eos,
@@ -241,9 +243,9 @@ class TranslateLearner(Learner):
 
     def _tokenizer(self, read: list[Corpus]) -> Tokenizer:
         path = Path(self._start or self.recipe.out) / "tokenizer.model"
-        if self._start or begun(self.recipe.out):
-            return Tokenizer.load(path)
         data = self.recipe.data
+        if self._start or begun(self.recipe.out):
+            return Tokenizer.load(path).speaking(data.targets)
         tokenizer = Tokenizer.train(
             corpora.balanced_text(
                 pair for corpus in read for pair in some(corpus.pairs, MOST_FOR_TOKENIZER)
@@ -252,8 +254,7 @@ class TranslateLearner(Learner):
             languages=data.targets,
             character_coverage=0.9999,  # rare Chinese characters as themselves, not as bytes
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(tokenizer.to_bytes())
+        write_alone(path, tokenizer.to_bytes())
         return tokenizer
 
     def _fitting(self, corpus: Corpus) -> tuple[list[Pair], list[Ids]]:

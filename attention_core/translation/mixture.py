@@ -36,7 +36,7 @@ class DataConfig:
     into_english: bool = False  # out of the languages, rather than into them
     multi30k: int = field(default=29_000, metadata={"min": 0})
     tatoeba: int = field(default=0, metadata={"min": 0})
-    short: int = field(default=0, metadata={"min": 0})  # tokens of the English side
+    short: int = field(default=0, metadata={"min": 0})  # tokens of the source
     phrases: int = field(default=0, metadata={"min": 0})  # times that each comes in an epoch
     translated: int = field(default=0, metadata={"min": 0})  # times, of what the corpora lack
     vocabulary: int = field(default=8000, metadata={"min": 300})  # at most, if the text has so many

@@ -78,6 +78,7 @@ class Translator(TextTranslator):
             raise UserError(f"{saved.path / checkpoint.CONFIG} is damaged: {error}") from None
         checkpoint.load_into(model, saved)
         pieces = read_pieces(saved, tokenizer)
+        tokenizer = tokenizer.speaking(pieces)
         return cls(
             model.eval(),
             tokenizer,

@@ -1,10 +1,13 @@
 """BLEU of a sentence as the reward of self-critical training."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
 from attention_core.tokenizer import Tokenizer
 from attention_core.training.self_critical import Sequences
+from attention_core.translation.evaluation import bleu_tokenizer
 
 
 class BleuReward:
@@ -15,15 +18,18 @@ class BleuReward:
 
     >>> tokenizer = Tokenizer.train(["a cat sat on a mat"] * 9, vocabulary=275, languages=["es"])
     >>> same = [*tokenizer.encode("a cat sat on a mat"), tokenizer.eos]
-    >>> BleuReward(tokenizer)([[same, same[:-1]]], [[same]])
+    >>> BleuReward(tokenizer, ["es"])([[same, same[:-1]]], [[same]])
     tensor([[1., 0.]])
     """
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, languages: Iterable[str]) -> None:
+        """``languages`` are those of the translations: where one has no spaces between words, its
+        tokenizer serves for all, as sacreBLEU's for Chinese does for others."""
         from sacrebleu.metrics import BLEU
 
         self.tokenizer = tokenizer
-        self._bleu = BLEU(effective_order=True)
+        found = sorted({*map(bleu_tokenizer, languages)} - {"13a"})
+        self._bleu = BLEU(effective_order=True, tokenize=found[-1] if found else "13a")
 
     def __call__(self, drawn: Sequences, expected: Sequences) -> Tensor:
         """Rewards (B, N) of N samples for each of B sources."""

@@ -57,10 +57,11 @@ def texts(path: str | Path, language: str) -> list[TextFile]:
     path = Path(path)
     if path.is_dir():
         files: list[TextFile] = [file for file in sorted(path.iterdir()) if file.is_file()]
-    elif path.suffix == ".zip":
+    elif path.suffix.lower() == ".zip":
         files = _in_archive(path)
     else:
         return [path]
+    files = [file for file in files if not file.name.startswith(".")]  # as macOS leaves
     aligned = [
         [source, target]
         for target in files

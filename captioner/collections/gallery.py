@@ -80,6 +80,9 @@ class Gallery(Ledger):
         model, beam, address, language = map(html.unescape, found.groups())
         return unquote(address), Maker(model, language, int(beam))
 
+    def is_whole(self, text: str) -> bool:
+        return text.endswith("</li>") and super().is_whole(text)
+
 
 def _thumbnail(image: str) -> str:
     return f"{hashlib.sha256(image.encode()).hexdigest()[:16]}.webp"

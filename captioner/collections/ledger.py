@@ -96,17 +96,21 @@ class Ledger(ABC):
         )
 
     def _mended(self) -> set[str]:
-        """The pictures that the file has; a last line without its end is cut off."""
+        """The pictures that the file has; what was torn of a last line is cut off."""
         done = set()
         whole = 0
         with self.path.open("rb+") as file:
             for number, line in enumerate(file, start=1):
                 text = line.decode("utf-8", "replace").rstrip("\r\n")
                 if not line.endswith(b"\n"):
-                    if number == 1 and not self._is_torn(text):
-                        raise self._foreign(number)
-                    file.truncate(whole)
-                    break
+                    if self.is_whole(text):
+                        file.seek(0, os.SEEK_END)
+                        file.write(b"\n")
+                    else:
+                        if number == 1 and not self._is_torn(text):
+                            raise self._foreign(number)
+                        file.truncate(whole)
+                        break
                 whole += len(line)
                 if number == 1 and self.head:
                     if text != self.head:
@@ -114,6 +118,13 @@ class Ledger(ABC):
                 else:
                     done.add(self._checked(text, number))
         return done
+
+    def is_whole(self, text: str) -> bool:
+        """Whether a last line without its end, as editors may leave it, has a caption of ours."""
+        try:
+            return self.parsed(text)[1] == self.maker
+        except (ValueError, LookupError, TypeError):
+            return False
 
     def _is_torn(self, text: str) -> bool:
         """Whether a first line without its end may be what this command has begun to write."""

@@ -85,6 +85,18 @@ def test_it_keeps_to_the_language_asked_for_and_knows_how_sure_it_is(trained):
             assert np.shape(grid) == (2, 2) and np.sum(grid) == pytest.approx(looked)
 
 
+def test_one_that_goes_on_in_one_language_knows_that_alone(settings, trained, tmp_path):
+    data = settings["data"] | {"languages": ["zh"], "texts": []}
+    changes = {"out": str(tmp_path), "start": str(trained), "data": data}
+    learner = CaptionLearner(from_dict(CaptionRecipe, settings | changes))
+    captioner = Captioner.load(train(learner, learner.recipe.training, tmp_path, seed=1))
+    assert captioner.languages == ("zh",)
+    picture = Image.new("RGB", (40, 40), "red")
+    assert captioner.caption([picture], language="zh")[0].confidence is not None
+    with pytest.raises(UserError, match=r"Unknown language 'en'\. Known: zh\."):
+        captioner.caption([picture], language="en")
+
+
 def test_labels_are_told_of_by_one_prepared_for_use_too(trained):
     captioner = Captioner.load(trained)
     picture = Image.new("RGB", (40, 40), "red")

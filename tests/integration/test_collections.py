@@ -131,9 +131,21 @@ def test_it_goes_on_where_it_stopped(caption, album, tmp_path, name):
         result = caption(album, "-r", option, cut)
         assert result.exit_code == 0
         assert cut.read_bytes() == content
-        there = min(torn.count(b"\n") - (not name.endswith("jsonl")), 5)
+        whole_line = name.endswith("jsonl") and torn == lines[0][:-1]  # but for its end
+        there = min(torn.count(b"\n") + whole_line - (not name.endswith("jsonl")), 5)
         had = f", {there} already had captions" if there > 0 else ""
         assert result.stderr == f"{5 - max(there, 0)} captioned{had}\n"
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.csv"])
+def test_a_last_line_that_an_editor_left_without_its_end_is_kept(caption, album, tmp_path, name):
+    place = tmp_path / name
+    caption(album, "--out", place)
+    corrected = place.read_bytes().replace(b" ", b" very ").rstrip(b"\n")
+    corrected = corrected.replace(b": very ", b": ").replace(b", very ", b", ")
+    place.write_bytes(corrected)
+    assert caption(album, "--out", place).stderr == "0 captioned, 2 already had captions\n"
+    assert place.read_bytes() == corrected + b"\n"
 
 
 def test_only_what_is_wanted_is_captioned(caption, album, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import gradio
 import numpy as np
 import pytest
+import torch
 from conftest import key_of, served, tabs_of
 from gradio.i18n import I18nData
 from gradio_client import Client, handle_file
@@ -221,6 +222,16 @@ def test_a_greedy_caption_is_written_word_by_word(loads, red):
     growing = caption_tab.page(str(red), "en", 1, 1, 1, 12, 0, ENGLISH)
     *begun, caption = [text.lower() for text, *_ in growing]
     assert begun and all(caption.startswith(text.removesuffix(" …")) for text in begun)
+
+
+def test_samples_keep_to_the_shortest_and_are_ranked(loads, red):
+    torch.manual_seed(3)
+    choices = Choices(nbest=8, shortest=4, longest=12, temperature=1.0)
+    *_, caption = live(Captioner.load(), Image.open(red).convert("RGB"), "en", choices)
+    found = [caption, *caption.alternatives]
+    assert len(found) > 2
+    assert all(len(each.tokens) >= 4 for each in found)
+    assert [each.score for each in found] == sorted((each.score for each in found), reverse=True)
 
 
 def test_no_caption_is_written_in_a_language_that_the_model_lacks(loads, red):

@@ -90,6 +90,28 @@ def test_a_captioner_of_another_task_is_refused(server):
         Captioner.from_pretrained("me/everyday")
 
 
+def test_an_earlier_checkpoint_of_a_save_that_was_stopped_is_found(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved.rename(saved.with_name(f".{saved.name}.old"))
+    assert hub.find(saved.name) == Path(saved.name)
+    monkeypatch.chdir(tmp_path.parent)
+    place = f"{tmp_path.name}/{saved.name}"  # as a repository is named
+    assert hub.find(place) == Path(place)
+
+
+def test_a_pull_that_cannot_be_written_leaves_nothing(server, saved, tmp_path, monkeypatch):
+    hub.push(saved, "me/mine")
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("shutil.copytree", full)
+    result = attention_core("pull", "me/mine", "--out", tmp_path / "back")
+    problem = "(No space left on device): pull to another folder"
+    assert result.stderr.endswith(f"error: can't write {tmp_path / 'back'} {problem}\n")
+    assert not [each for each in tmp_path.iterdir() if "back" in each.name]
+
+
 def test_what_the_hub_has_not_is_one_line(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     problem = "the hub has no me/nothing, or you may not see it: hf auth login"
@@ -117,7 +139,13 @@ def test_being_offline_is_one_line(server, saved, monkeypatch):
         assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("repo", ["mine", "a/b/c", "https://a.example/me/mine", "../mine", "me/"])
+@pytest.mark.parametrize(
+    "repo",
+    [
+        *("mine", "a/b/c", "https://a.example/me/mine", "../mine", "me/"),
+        *("a--b/c", "模型/最好", "runs/best-", "ada/x.git", f"me/{'a' * 120}"),
+    ],
+)
 def test_a_repository_has_an_owner_and_a_name(saved, repo):
     expected = f"error: a repository is named owner/name, not {repo!r}\n"
     assert attention_core("push", saved, repo).stderr == expected

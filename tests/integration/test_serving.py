@@ -96,6 +96,7 @@ def test_a_name_and_a_password():
         ({"auth": "ada"}, "as name:password"),
         ({"auth": ":secret"}, "as name:password"),
         ({"host": "no.such.host"}, r"can't listen on no\.such\.host:7860"),
+        ({"host": "é..x"}, r"can't listen on é\.\.x:7860"),
     ],
 )
 def test_an_option_that_cannot_be(options, problem):

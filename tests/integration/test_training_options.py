@@ -13,6 +13,7 @@ import torch
 from conftest import attention_core
 
 from attention_core import checkpoint
+from attention_core.errors import UserError
 from attention_core.tokenizer import Tokenizer
 from attention_core.training import TrainingConfig
 from attention_core.translation.corpora import Pair
@@ -42,7 +43,7 @@ def log_of(out):
         ["training.scheduled_sampling={decay='inverse_sigmoid', k=5}"],
         ["training.schedule=plateau", "training.plateau=1", "training.accumulate=2"],
         ["data.bpe_dropout=0.1", "data.stand_ins=0.3"],
-        ["data.phrases=2", "data.vocabulary=3200"],
+        ["data.phrases=2", "data.vocabulary=3400"],
         ["data.into_english=true"],
     ],
 )
@@ -125,6 +126,18 @@ def test_bleu_is_what_is_learned_when_it_is_the_reward(trained, recipe, tmp_path
     assert json.loads((tmp_path / "run" / "best" / "config.json").read_text())["config"][
         "self_critical"
     ] == {"samples": 3, "cross_entropy": 0.1}
+
+
+def test_a_model_that_goes_on_with_fewer_languages_knows_those_alone(trained, recipe, tmp_path):
+    run(recipe, tmp_path, f"start={trained('translate') / 'best'}", 'data.languages=["de"]')
+    best = tmp_path / "run" / "best"
+    translator = Translator.load(best)
+    assert translator.languages == ("de",)
+    assert translator.translate(["3 dogs play."], to="de")[0].confidence is not None
+    with pytest.raises(UserError, match=r"Unknown language 'zh'\. Known: de\."):
+        translator.translate(["3 dogs play."], to="zh")
+    result = attention_core("evaluate", best, "--split", "val", "--data", tmp_path)
+    assert "Traceback" not in result.stderr and "zh" not in result.stdout
 
 
 def test_a_translator_tells_how_sure_it_is(trained):

@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from attention_core.errors import UserError
 from attention_core.training import run as state
 from attention_core.training import train
+from attention_core.training.alone import write_alone
 
 UPDATES = 30
 
@@ -234,6 +235,9 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path):
         with pytest.raises(UserError, match="another process is training there: wait for it"):
             train(run, CONFIG, tmp_path, seed=SEED)
         assert not run.counts and (tmp_path / "log.jsonl").read_text() == "{}\n"
+        with pytest.raises(UserError, match="another process is training there"):
+            write_alone(tmp_path / "log.jsonl", b"another's")
+        assert (tmp_path / "log.jsonl").read_text() == "{}\n"
         other.kill()  # which leaves its file, and no lock
     train(run, CONFIG, tmp_path, seed=SEED)
     assert run.counts["update"] == UPDATES

@@ -350,3 +350,38 @@ def test_a_line_ends_where_it_ends(folder: Path) -> None:
     assert [row.text for row in rows.json_lines(folder / "x.jsonl")] == [text]
     (folder / "x.token").write_text(f"a.jpg#0\t{text}\n\nb.jpg#0\tA cat\n\n")
     assert [row.text for row in rows.tokens(folder / "x.token")] == [text, "A cat"]
+
+
+def test_a_split_may_be_told_once_for_a_picture(folder: Path) -> None:
+    lines = [f"{name},one,{split}\n{name},another," for name, split in TOLD.items()]
+    (folder / "x.csv").write_text("\n".join(["image,caption,split", *lines]))
+    corpus = read(config(folder), SPLITS)
+    assert {name: split for split in SPLITS for name in corpus.of(split, "en")} == TOLD
+    assert all(len(corpus.of(split, "en")[name]) == 2 for name, split in TOLD.items())
+
+
+def test_a_text_with_a_header_is_a_table_too(folder: Path) -> None:
+    """As Flickr8k's captions.txt is in circulation, beside a folder of pictures."""
+    (folder / "captions.txt").write_text("image,caption\na.jpg,A dog.\n")
+    assert [row.text for row in rows.table(folder / "captions.txt")] == ["A dog."]
+    assert read(config(folder), SPLITS).pictures.keys() == {"a.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("x.csv", "image,caption,caption\na.jpg,one,two", "the column caption comes twice"),
+        ("x.jsonl", '{"image": "a.jpg", "caption": ["a", "b"]}', "caption must be text, got "),
+        ("x.jsonl", '{"image": 123, "caption": "a"}', "image must be text, got 123"),
+        ("x.csv", f"image,caption\n{'a dog ' * 60},a.jpg", "names 1 of 1 pictures that aren't"),
+    ],
+)
+def test_a_row_that_cannot_be_is_told(folder: Path, name: str, text: str, problem: str) -> None:
+    (folder / name).write_text(text)
+    with pytest.raises(UserError, match=problem):
+        read(config(folder / name), SPLITS)
+
+
+def test_halves_of_characters_are_left_out(folder: Path) -> None:
+    (folder / "x.jsonl").write_text('{"image": "a.jpg", "caption": "A dog \\ud83d runs."}')
+    assert [row.text for row in rows.json_lines(folder / "x.jsonl")] == ["A dog  runs."]

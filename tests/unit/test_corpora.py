@@ -423,6 +423,12 @@ def test_chinese_to_be_read_stays_as_it_is_written(tmp_path: Path) -> None:
     ]
 
 
+def test_what_macos_adds_to_an_archive_is_no_text(tmp_path: Path) -> None:
+    texts = {"a/x.en": "One.", "a/x.es": "Uno.", "__MACOSX/a/._x.en": "-", "__MACOSX/a/._x.es": "-"}
+    path = archive(tmp_path / "a.ZIP", **texts)
+    assert everything([path], "es") == [Pair("One.", "Uno.", "es")]
+
+
 def test_the_phrase_book_goes_both_ways() -> None:
     pairs = corpora.phrases("cs")
     assert Pair("Good morning.", "Dobré ráno.", "cs") in pairs

@@ -93,6 +93,15 @@ def test_all_labels_fit_at_any_size(draw, sources, targets):
     assert max(figure.get_size_inches()) < 32
 
 
+@pytest.mark.parametrize("draw", DRAWINGS)
+def test_an_address_however_long_takes_no_more_room_than_a_long_word(draw):
+    long = "https://example.org/" + "a" * 5000
+    figure = draw([long, "ab"], ["ab", long], np.full((2, 2), 0.5), long)
+    assert overflow(figure) < 1
+    assert max(figure.get_size_inches()) < 20
+    assert sum("https://example.org/…" in label for label in written(figure)) == 2
+
+
 @pytest.fixture
 def fonts(monkeypatch):
     """Sets what fonts this machine has besides ours, for a test to say."""

@@ -93,7 +93,11 @@ def test_flickr8k_is_learned_from_but_for_what_multi30k_holds_out(root):
         ("A bird.", "3_c"),
     ]
     assert not translated.pairs(root, "val", "zh")
+    (root / "multi30k" / "test_2016_flickr.images.txt").unlink()
+    with pytest.raises(UserError, match="no list of the pictures"):
+        translated.pairs(root, "train", "zh")
     (root / "flickr8k" / "captions.en.tsv.gz").write_bytes(b"no archive")
+    (root / "multi30k" / "val.images.txt").write_text("2.jpg\n")
     with pytest.raises(UserError, match="can't be read"):
         translated.pairs(root, "train", "zh")
 
