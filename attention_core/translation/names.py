@@ -13,8 +13,8 @@ from typing import NamedTuple
 TABLE = Path(__file__).with_name("names.tsv")
 KNOWN = ("Tom", "Mary")  # in every other sentence of Tatoeba: a model knows them by heart
 
-_LETTER = r"[0-9A-Za-zÀ-ž]"
-_NAME = re.compile(rf"(?<!{_LETTER})((?:Ma?c)?[A-ZÀ-Ž][a-zß-ž]+?)(s?)(?!{_LETTER})")
+LETTER = r"[0-9A-Za-zÀ-ž]"
+_NAME = re.compile(rf"(?<!{LETTER})((?:Ma?c)?[A-ZÀ-Ž][a-zß-ž]+?)(s?)(?!{LETTER})")
 _NAMES = re.compile(rf"{_NAME.pattern}(?:[ -]{_NAME.pattern})*")
 _TITLE = re.compile(
     r"(?:Mrs?|Ms|Miss|Dr|Doctor|Prof(?:essor)?|Herrn?|Frau|M(?:me|lle)?|Monsieur|Madame"

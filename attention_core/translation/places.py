@@ -11,10 +11,11 @@ import functools
 import re
 from pathlib import Path
 
+from attention_core.translation.names import LETTER
+
 TABLE = Path(__file__).with_name("places.tsv")
 
 _ENDS = "(?=[。，？！、；：吗了吧呢和是有在]|$)"  # what follows a country that describes nothing
-_LETTER = r"[0-9A-Za-zÀ-ž]"
 
 
 def in_latin(sentence: str) -> list[tuple[int, int]]:
@@ -65,7 +66,7 @@ def _forms() -> dict[str, str]:
 @functools.cache
 def _latin() -> re.Pattern[str]:
     forms = {form for row in _rows() for column in row[3:] for form in column.split("|") if form}
-    return re.compile(rf"(?<![-]|{_LETTER})(?:{_any(forms)})(?!-|{_LETTER})")
+    return re.compile(rf"(?<![-]|{LETTER})(?:{_any(forms)})(?!-|{LETTER})")
 
 
 @functools.cache

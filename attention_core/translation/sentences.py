@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from attention_core.errors import UserError
 from attention_core.tokenizer import clean
+from attention_core.translation.stand_ins import NO_LANGUAGE
 
-AFTER = 12  # characters behind an end, which tell whether it is one
+BEFORE, AFTER = 200, 12  # characters beside an end, which tell whether it is one
 _CLAUSE = re.compile(r"(?<=[,;:)])\s+|\s+(?=\()|(?<=[，；：、）])")
 _END = re.compile(
     r"(?P<mark>(?<![.!?])[.!?]+[\"'”’)\]]*(?:\s?»)?)(?P<gap>\s+(?![\s»]))"  # what closes too
@@ -32,8 +33,8 @@ _MONTHS = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _ADDRESS = re.compile(r"://|@|www\.|/")
-_TAG = r"</?\w[^<>]*>"
-_WITHIN = re.compile(rf"((?:{_TAG} ?)*)(.*?)((?: ?{_TAG})*)", re.DOTALL)
+_MIXED = re.compile(r"[a-z]+[A-Z]")  # as of iPhone
+_TAG = re.compile(r"</?\w[^<>]*>")
 
 
 class Part(NamedTuple):
@@ -94,15 +95,17 @@ def _parted(text: str) -> Iterator[tuple[str, str]]:
         kind = end.lastgroup
         gap = "" if kind is None else end[kind]
         place = end.end() - len(gap)
-        before, after = text[start:place], text[end.end() : end.end() + AFTER]
+        before = text[max(start, place - BEFORE) : place]
+        after = text[end.end() : end.end() + AFTER]
         if kind == "lines":
-            ends = not (after[:1].islower() and before[:1].isupper() and len(before.split()) > 2)
+            long = len(text[start : min(place, start + BEFORE)].split()) > 2
+            ends = not (long and after[:1].islower() and text[start].isupper())
         elif kind == "gap":
             ends = _ends(before, after, "\n" in gap)
         else:
             ends = kind != "glued" or not _ADDRESS.search(before.split()[-1])
         if ends:
-            yield before, gap
+            yield text[start:place], gap
             start = end.end()
     yield text[start:], ""
 
@@ -141,21 +144,32 @@ def without_end(text: str) -> str:
     return text.rstrip().removesuffix(".").removesuffix("。")
 
 
-def written_out(sentence: str) -> Sentence:
-    """The sentence with a capital and an end, and in small letters where it was in capitals.
+def written_out(sentence: str, calm: Callable[[str], str] = str.lower) -> Sentence:
+    """The sentence with a capital, unless it begins with an address or one like iPhone, and an end;
+    where it was in capitals, its words as ``calm`` writes them.
 
     >>> written_out("it rains")
     Sentence(text='It rains.', ended=False, shouted=False)
     >>> written_out("A DOG RUNS!")
     Sentence(text='A dog runs!', ended=True, shouted=True)
     """
-    words = _WORD.findall(sentence)
+    words = _WORD.findall(NO_LANGUAGE.sub(" ", sentence))
     shouted = len(words) > 1 and all(map(str.isupper, words)) and max(map(len, words)) > 1
     if shouted:
-        sentence = sentence.lower()
-    sentence = sentence[0].upper() + sentence[1:]
+        sentence = _outside(sentence, lambda text: _WORD.sub(lambda word: calm(word[0]), text))
+    if not (NO_LANGUAGE.match(sentence) or _MIXED.match(sentence)):
+        sentence = sentence[0].upper() + sentence[1:]
     ended = unicodedata.category(sentence[-1])[0] not in "LMN"  # letters, marks, numbers
     return Sentence(sentence if ended else f"{sentence}.", ended, shouted)
+
+
+def _outside(sentence: str, change: Callable[[str], str]) -> str:
+    """The sentence, changed where it is a language."""
+    parts, last = [], 0
+    for found in NO_LANGUAGE.finditer(sentence):
+        parts += [change(sentence[last : found.start()]), found[0]]
+        last = found.end()
+    return "".join([*parts, change(sentence[last:])])
 
 
 def within_tags(sentence: str) -> tuple[str, str, str]:
@@ -164,9 +178,17 @@ def within_tags(sentence: str) -> tuple[str, str, str]:
     >>> within_tags("<p><b>It</b> rains.</p>")
     ('<p><b>', 'It</b> rains.', '</p>')
     """
-    found = _WITHIN.fullmatch(sentence)
-    assert found is not None  # anything may be within
-    return found[1], found[2], found[3]
+    tags = [tag.span() for tag in _TAG.finditer(sentence)]
+    start, end = 0, len(sentence)
+    for first, last in tags:
+        if first != start:
+            break
+        start = last + (sentence[last : last + 1] == " ")
+    for first, last in reversed(tags):
+        if first < start or last != end:
+            break
+        end = max(start, first - (sentence[first - 1 : first] == " "))
+    return sentence[:start], sentence[start:end], sentence[end:]
 
 
 def says_something(sentence: str) -> bool:

@@ -5,9 +5,9 @@ then replaced by a stand-in while training, so the model learns where a stand-in
 stays one. In use one takes the place of what the vocabulary can only spell in bytes (emoji, other
 scripts), of what is no language (addresses, tags), of numbers, of people's names and of rare ones,
 and is given back its text afterwards, or that name in the other language. Some of them are for
-women's names, as languages differ in what they say of a woman. The idea is that of placeholders
-for rare words (Luong et al. 2015, "Addressing the Rare Word Problem in Neural Machine Translation",
-§3.1).
+women's names, as languages differ in what they say of a woman, and some for numbers, which count
+more than one. The idea is that of placeholders for rare words (Luong et al. 2015, "Addressing the
+Rare Word Problem in Neural Machine Translation", §3.1).
 """
 
 import functools
@@ -20,14 +20,14 @@ import numpy as np
 from attention_core.tokenizer import Tokenizer
 from attention_core.translation import names, places
 from attention_core.translation.corpora import Pair, book
+from attention_core.translation.names import LETTER
 
-STAND_INS = "".join(map(chr, range(1, 9)))  # control characters, one byte each: in no clean text
-OTHERS, WOMEN = STAND_INS[:5], STAND_INS[5:]  # women's names, as long as there are
+STAND_INS = "".join(map(chr, [*range(1, 9), *range(14, 18)]))  # one byte each, in no clean text
+OTHERS, WOMEN, NUMBERS = STAND_INS[:5], STAND_INS[5:8], STAND_INS[8:]  # each as long as there are
 ALONE = 0.1  # of the pairs with stand-ins have one at the end, as an emoji is
 
-_LETTER = r"[0-9A-Za-zÀ-ž]"
-_NAME = re.compile(rf"(?<!{_LETTER})(?:[A-ZÀ-Ž]{_LETTER}{{2,}}|[0-9]+)(?!{_LETTER})")
-_OTHER = re.compile(  # what is no language: addresses, tags and entities, names of accounts
+_NAME = re.compile(rf"(?<!{LETTER})(?:[A-ZÀ-Ž]{LETTER}{{2,}}|[0-9]+)(?!{LETTER})")
+NO_LANGUAGE = re.compile(  # addresses, tags and entities, names of accounts
     r"(?P<address>(?:(?:https?|ftp)://|www\.)[^\s<>\"“”‘’«»()（），。；：！？、\u4e00-\u9fff]+"
     r"|(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     r"|(?<![\w.@/-])(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|io|eu|de|fr|cz|cn|uk)(?![\w-])(?:/\S*)?"
@@ -42,12 +42,19 @@ _NUMBER = re.compile(
 _GROUPED = re.compile(  # as in English
     r"([-−]?[$€£¥]?[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]+))?(€?)"
 )
+_CONTINENTAL = re.compile(  # as in German, French or Czech
+    r"([-−]?[$€£¥]?(?:[0-9]+|[0-9]{1,3}(?:[. ][0-9]{3})+))(?:,([0-9]+))?(€?)"
+)
+_APART = re.compile(
+    r"(?<![0-9A-Za-zÀ-ž.,:/-])[0-9]{1,3}(?: [0-9]{3})+(?:,[0-9]+)?(?![0-9A-Za-zÀ-ž])"
+)
 _MARKS = {"de": (".", ","), "fr": ("\u202f", ","), "cs": ("\u00a0", ",")}  # groups, decimals
+_MIXED = re.compile(rf"(?<!{LETTER})[a-z]+[A-Z]{LETTER}*")  # names such as iPhone
 _LATIN = re.compile(r"[A-Za-z][0-9A-Za-z]+")
 _OPENS = re.compile(r"<\w[^<>]*>$")  # what lies behind it
 _RARE = 5  # pieces of a name that the model has hardly seen
 _RARE_ALONE = 3  # where no word beside it has a capital, as those of a title have
-_CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _EDGE = ".,;:!?\"'“”‘’«»()[]。，；：！？、（）《》…"
 
 
@@ -64,6 +71,7 @@ def replaced(pair: Pair, generator: np.random.Generator) -> Pair:
         symbol = next(others)
         return Pair(f"{source} {symbol}", f"{target} {symbol}", language)
     women = iter(generator.permutation(list(WOMEN)))
+    numbers = iter(generator.permutation(list(NUMBERS)))
     both = [
         (word, here, there)
         for word in dict.fromkeys(_NAME.findall(f"{source} {target}"))
@@ -72,7 +80,8 @@ def replaced(pair: Pair, generator: np.random.Generator) -> Pair:
     if both:
         generator.shuffle(both)
         for word, here, there in both[: generator.integers(1, len(both) + 1)]:
-            if symbol := next(women if names.is_womans(word) else others, ""):
+            of_its_kind = numbers if word.isdigit() else women if names.is_womans(word) else others
+            if symbol := next(of_its_kind, ""):
                 source, target = here.sub(symbol, source), there.sub(symbol, target)
     return Pair(source, target, language)
 
@@ -80,8 +89,8 @@ def replaced(pair: Pair, generator: np.random.Generator) -> Pair:
 def _once(word: str, text: str) -> re.Pattern[str] | None:
     """What finds the word, a German genitive of it, or the name as Chinese writes it, where it is
     in the text once."""
-    whole = re.compile(rf"(?<!{_LETTER}){re.escape(word)}(?=s?(?!{_LETTER}))")
-    known = names.table().get(word) if _CJK.search(text) else None
+    whole = re.compile(rf"(?<!{LETTER}){re.escape(word)}(?=s?(?!{LETTER}))")
+    known = names.table().get(word) if CJK.search(text) else None
     chinese = map(re.compile, known.chinese if known else ())
     return next((found for found in (whole, *chinese) if len(found.findall(text)) == 1), None)
 
@@ -119,11 +128,12 @@ def held(sentence: str, tokenizer: Tokenizer, *, english: bool = False) -> Held:
             joined[-1] = joined[-1][0], max(end, joined[-1][1])
         else:
             joined.append((start, end))
-    free = list(STAND_INS)
+    free = {kind: list(kind) for kind in (OTHERS, WOMEN, NUMBERS)}
     spans = [""] * len(STAND_INS)
     text, last = "", 0
     for start, end in joined[: len(STAND_INS)]:
-        symbol = free.pop(-1 if names.is_womans(sentence[start:end]) else 0)
+        kind = _kind(sentence[start:end])
+        symbol = next(left for left in (free[kind], *free.values()) if left).pop(0)
         spans[STAND_INS.index(symbol)] = sentence[start:end]
         text += sentence[last:start]
         if sentence[start] in "<&":
@@ -156,17 +166,23 @@ def restored(text: str, spans: Sequence[str]) -> str:
     return text
 
 
-def localised(span: str, language: str) -> str:
-    """An English number with its thousands apart as the language writes it, people's names as
-    Chinese does, Chinese ones and places as English does; others as they are.
+def localised(span: str, language: str, *, continental: bool = False) -> str:
+    """An English number with its thousands apart as the language writes it, a ``continental`` one
+    as English does, people's names as Chinese does, Chinese ones and places as English does; others
+    as they are.
 
     >>> localised("$1,234.56", "de"), localised("1,234", "zh"), localised("3.11", "de")
     ('$1.234,56', '1,234', '3.11')
+    >>> localised("1.234,5", "en", continental=True)
+    '1,234.5'
     >>> localised("Emma", "zh"), localised("艾玛", "en")
     ('艾玛', 'Emma')
     """
-    if _OTHER.search(span):  # an address, whatever names are in it
+    if NO_LANGUAGE.search(span):  # an address, whatever names are in it
         return span
+    if continental and (found := _CONTINENTAL.fullmatch(span)):
+        whole = re.sub("[. ]", ",", found[1])
+        return (whole if found[2] is None else f"{whole}.{found[2]}") + found[3]
     if language == "en":
         return places.in_english(names.in_english(span))
     if language == "zh":
@@ -210,7 +226,14 @@ def astray(source: str, target: str) -> int:
 
 
 def _gap(neighbour: str) -> str:
-    return " " if re.fullmatch(_LETTER, neighbour) else ""
+    return " " if re.fullmatch(LETTER, neighbour) else ""
+
+
+def _kind(span: str) -> str:
+    """The stand-ins that are for such a span."""
+    if _NUMBER.fullmatch(span) or _APART.fullmatch(span):
+        return NUMBERS
+    return WOMEN if names.is_womans(span) else OTHERS
 
 
 def _unknown(sentence: str, tokenizer: Tokenizer, english: bool) -> list[tuple[int, int]]:
@@ -219,7 +242,7 @@ def _unknown(sentence: str, tokenizer: Tokenizer, english: bool) -> list[tuple[i
     character alone."""
     found = []
     last = 0
-    for other in _OTHER.finditer(sentence):
+    for other in NO_LANGUAGE.finditer(sentence):
         start, end = other.span()
         found += _unknown_words(sentence, last, start, tokenizer, english)
         if other["address"]:
@@ -229,31 +252,32 @@ def _unknown(sentence: str, tokenizer: Tokenizer, english: bool) -> list[tuple[i
     found += _unknown_words(sentence, last, len(sentence), tokenizer, english)
     if english:
         return sorted(found + names.in_latin(sentence, english=True))
-    if any(map(tokenizer.knows, _CJK.findall(sentence))):
+    if any(map(tokenizer.knows, CJK.findall(sentence))):
         return sorted(found + names.in_chinese_text(sentence) + places.in_chinese(sentence))
+    found += [number.span() for number in _APART.finditer(sentence)]
     return sorted(found + names.in_latin(sentence, english=False) + places.in_latin(sentence))
 
 
 def _unknown_words(
     sentence: str, first: int, last: int, tokenizer: Tokenizer, english: bool
 ) -> list[tuple[int, int]]:
-    chinese = not english and any(map(tokenizer.knows, _CJK.findall(sentence)))
+    chinese = not english and any(map(tokenizer.knows, CJK.findall(sentence)))
     found = []
     for part in _PART.finditer(sentence, first, last):
         start, end = part.span()
         lacking = [
             i
             for i in range(start, end)
-            if not tokenizer.knows(sentence[i]) or (english and _CJK.match(sentence[i]))
+            if not tokenizer.knows(sentence[i]) or (english and CJK.match(sentence[i]))
         ]
-        if lacking and not _CJK.search(part[0]):
+        if lacking and not CJK.search(part[0]):
             found.append(_without_edges(sentence, start, end, tokenizer))
             continue
         found += [(i, i + 1) for i in lacking]
         numbers = _NUMBER.finditer(sentence, start, end)
-        found += [number.span() for number in numbers if _is_held(number[0], english)]
-        if chinese:
-            found += [word.span() for word in _LATIN.finditer(sentence, start, end)]
+        found += [number.span() for number in numbers if _is_held(number[0])]
+        words = (_LATIN if chinese else _MIXED).finditer(sentence, start, end)
+        found += [word.span() for word in words]
         if english:
             names = (name for name in _NAME.finditer(sentence, start, end))
             spans = [name.span() for name in names if name.start() or name[0].isupper()]
@@ -261,15 +285,10 @@ def _unknown_words(
     return sorted(set(found))
 
 
-def _is_held(number: str, english: bool) -> bool:
-    """Whether a number is carried over: a short one is learnt, and a time of the day; one with a
-    single comma or point is left to the model where it isn't known in which language that is."""
+def _is_held(number: str) -> bool:
+    """Whether a number is carried over: a short one is learnt, and a time of the day."""
     marks = re.sub("[0-9]", "", number)
-    if not marks:
-        return len(number) >= 3
-    if marks in (",", "."):
-        return english
-    return marks != ":"
+    return marks != ":" if marks else len(number) >= 3
 
 
 def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:
@@ -285,7 +304,7 @@ def _rare(sentence: str, start: int, end: int, tokenizer: Tokenizer) -> bool:
 @functools.cache
 def _is_learned(name: str) -> bool:
     """Whether the phrase book has the name, and the line in every language, as in German."""
-    return re.search(rf"(?<!{_LETTER}){name}(?!{_LETTER})", _learned()) is not None
+    return re.search(rf"(?<!{LETTER}){name}(?!{LETTER})", _learned()) is not None
 
 
 @functools.cache

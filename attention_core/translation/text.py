@@ -6,12 +6,14 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from attention_core.tokenizer import Tokenizer
+from attention_core.translation.casing import truecased
 from attention_core.translation.confidence import DOUBTFUL, Confidence
 from attention_core.translation.found import Found
 from attention_core.translation.sentences import (
@@ -23,6 +25,8 @@ from attention_core.translation.sentences import (
     written_out,
 )
 from attention_core.translation.stand_ins import (
+    CJK,
+    NO_LANGUAGE,
     STAND_INS,
     Held,
     astray,
@@ -179,10 +183,12 @@ class TextTranslator(ABC):
         before, sentence, after = within_tags(sentence)
         if not says_something(sentence):
             return [EncodedSentence([end], ended=True, carried=f"{before}{sentence}{after}")]
-        text, ended, shouted = written_out(sentence)
+        english = "en" not in self.languages
+        calm = partial(truecased, tokenizer=self.tokenizer, english=english)
+        text, ended, shouted = written_out(sentence, calm)
         kept = Held(text, [])
         if self.stand_ins:
-            kept = held(text, self.tokenizer, english="en" not in self.languages)
+            kept = held(text, self.tokenizer, english=english)
         (ids,) = self.tokenizer.spell([kept.text])
         too_much = len(ids) >= LONGEST_SENTENCE or len(kept.spans) > len(STAND_INS)
         if too_much and len(sentence) > 1:
@@ -271,13 +277,16 @@ class TextTranslator(ABC):
             return _Said(
                 sentence.carried, [sentence.carried, "</s>"], [sentence.carried], looked, [0.0]
             )
-        spans = [localised(span, language) for span in sentence.spans]
+        source = self.tokenizer.words(sentence.ids)
+        continental = language == "en" and not any(CJK.search(word) for word, _ in source)
+        spans = [localised(each, language, continental=continental) for each in sentence.spans]
+        if sentence.shouted:
+            spans = [each if NO_LANGUAGE.search(each) else each.upper() for each in spans]
 
         def shown(word: str, spans: Sequence[str] = spans) -> str:
             word = word if sentence.ended else without_end(word)
             return restored(word.upper() if sentence.shouted else word, spans)
 
-        source = self.tokenizer.words(sentence.ids)
         (spoken,) = once([self.tokenizer.decode(hypothesis.tokens)])
         pieces = self.tokenizer.words(hypothesis.tokens)
         target = [

@@ -36,7 +36,8 @@ def pairs(root: str | Path, split: str, language: str, *, into_english: bool = F
     Tatoeba, is not in "train" with another translation.
 
     Raises:
-        UserError: an unknown language or split, or a file that is missing or damaged.
+        UserError: an unknown language or split, a file that is missing or damaged, or Multi30k
+            without lists of pictures beside Flickr8k.
 
     >>> pairs("nowhere", "train", "cs")  # without Tatoeba there is no English
     []
@@ -121,6 +122,11 @@ def _flickr8k(root: Path) -> Iterator[tuple[str, str]]:
         if names.name.startswith(("val", "test"))
         for picture in names.read_text("utf-8").split()
     }
+    if (root / "multi30k").is_dir() and not held_out:
+        raise UserError(
+            f"{root / 'multi30k'} has no list of the pictures that it tests by, which Flickr8k has"
+            " too: fetch test_2016_flickr.images.txt"
+        )
     try:
         lines = gzip.decompress(file.read_bytes()).decode().splitlines()
         rows = [line.split("\t", 3) for line in lines]

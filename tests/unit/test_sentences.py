@@ -2,7 +2,7 @@
 
 import pytest
 
-from attention_core.translation.sentences import sentences, written_out
+from attention_core.translation.sentences import sentences, within_tags, written_out
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,11 @@ def test_lines(text: str, expected: list[tuple[str, int]]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["." * 9, "!)" * 9, "我很好。" * 9, "Hello.Goodbye." * 9, "a \n b" * 9]
+    "text",
+    [
+        *("." * 9, "!)" * 9, "我很好。" * 9, "Hello.Goodbye." * 9, "a \n b" * 9),
+        *("see no. 5. " * 9, "Some words here\nand more, " * 9),  # ends that are none
+    ],
 )
 def test_long_texts_of_ends_come_to_their_end(text: str) -> None:
     """Which takes a pattern minutes that begins anew at each character of a run."""
@@ -79,7 +83,37 @@ def test_long_texts_of_ends_come_to_their_end(text: str) -> None:
         ("A dog RUNS.", False),
         ("我在 IBM 工作。", False),
         ("1 2 3", False),
+        ("GO TO example.org NOW", True),  # an address is as it is
     ],
 )
 def test_what_is_in_capitals(text: str, shouted: bool) -> None:
     assert written_out(text).shouted == shouted
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("www.example.org is down", "www.example.org is down."),
+        ("iPhone sales", "iPhone sales."),
+        ("@anna is here", "@anna is here."),
+        ("GO TO www.Example.org/Path", "Go to www.Example.org/Path."),
+        ("là", "Là."),
+    ],
+)
+def test_what_is_no_language_keeps_its_letters(text: str, expected: str) -> None:
+    assert written_out(text).text == expected
+
+
+@pytest.mark.parametrize(
+    ("sentence", "parts"),
+    [
+        ("<p> <b>It</b> rains.</p>", ("<p> <b>", "It</b> rains.", "</p>")),
+        ("It <i>rains</i> </p>", ("", "It <i>rains", "</i> </p>")),
+        ("<br/>", ("<br/>", "", "")),
+        ("a < b > c", ("", "a < b > c", "")),
+        ("<b> </b>", ("<b> </b>", "", "")),
+        ("<b>x" * 20_000, ("<b>", "x" + "<b>x" * 19_999, "")),
+    ],
+)
+def test_tags_around_a_sentence(sentence: str, parts: tuple[str, str, str]) -> None:
+    assert within_tags(sentence) == parts

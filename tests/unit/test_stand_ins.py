@@ -9,6 +9,7 @@ from attention_core.translation import TASK
 from attention_core.translation.corpora import Pair
 from attention_core.translation.predictor import Translator
 from attention_core.translation.stand_ins import (
+    NUMBERS,
     OTHERS,
     STAND_INS,
     WOMEN,
@@ -38,7 +39,7 @@ def test_both_sides_have_the_same_stand_ins() -> None:
 
 
 def test_every_stand_in_is_learnt_in_every_place() -> None:
-    for name, symbols in (("Tom", OTHERS), ("Mary", WOMEN)):
+    for name, symbols in (("Tom", OTHERS), ("Mary", WOMEN), ("12", NUMBERS)):
         seen = {p.source[0] for p in drawn(Pair(f"{name} runs.", f"{name} rennt.", "de"))}
         assert seen == {*symbols, name[0]}
     alone = [p for p in drawn(Pair("Hello.", "Hallo.", "de")) if p.source != "Hello."]
@@ -109,14 +110,46 @@ def test_long_numbers_and_rare_names_are_held(text: str, spans: list[str]) -> No
         vocabulary=310,
         languages=["de"],
     )
-    assert held(text, tokenizer, english=True).spans == spans
-    assert held(text, tokenizer).spans == [span for span in spans if not span.isalpha()]
+    found = [list(filter(None, held(text, tokenizer, english=x).spans)) for x in (True, False)]
+    assert found == [spans, [span for span in spans if not span.isalpha()]]
 
 
-def test_one_mark_in_a_number_is_held_where_it_is_known_what_it_means() -> None:
-    tokenizer, text = Translator.load().tokenizer, "I see 1,000 and 3.141."
-    assert held(text, tokenizer, english=True).spans == ["1,000", "3.141"]
-    assert held(text, tokenizer).spans == []
+@pytest.mark.parametrize("english", [True, False])
+def test_numbers_with_one_mark_are_held(english: bool) -> None:
+    found = held("I see 1,000 and 3.141.", Translator.load().tokenizer, english=english)
+    assert list(filter(None, found.spans)) == ["1,000", "3.141"]
+
+
+@pytest.mark.parametrize(
+    ("number", "english"),
+    [
+        ("1.500", "1,500"),
+        ("1 300 000", "1,300,000"),
+        ("3,50", "3.50"),
+        ("1.234,56€", "1,234.56€"),
+        ("-2,5", "-2.5"),
+        ("12.05.1990", "12.05.1990"),  # a date
+        ("3.5", "3.5"),  # a version, or a day
+        ("250", "250"),
+    ],
+)
+def test_numbers_of_the_continent_in_english(number: str, english: str) -> None:
+    tokenizer = Translator.load(TASK.into_english).tokenizer
+    assert list(filter(None, held(f"Es sind {number} da.", tokenizer).spans)) == [number]
+    assert localised(number, "en", continental=True) == english
+
+
+def test_numbers_in_a_translation_into_english() -> None:
+    translator = Translator.load(TASK.into_english)
+    for text, number in [("Das kostet 1.500,50 Euro.", "1,500.50"), ("我有1,500本书。", "1,500")]:
+        assert number in translator.translate([text], to="en")[0].text
+
+
+@pytest.mark.parametrize("text", ["I see an iPhone here.", "iPhone, see me."])
+def test_names_with_a_capital_within_are_held(text: str) -> None:
+    tokenizer = Translator.load().tokenizer
+    assert held(text, tokenizer, english=True).spans == ["iPhone"]
+    assert held("Übergröße, là, Žižkov", tokenizer).spans == []
 
 
 def test_latin_words_among_chinese_ones_are_held() -> None:
@@ -166,8 +199,8 @@ def test_a_name_however_it_is_written(source: str, target: str, expected: str) -
 
 def test_women_have_stand_ins_of_their_own() -> None:
     found = held("Emma and Peter and 😀 and Laura.", TOKENIZER, english=True)
-    assert found.text == "\x08 and \x01 and \x02 and \x07."
-    assert found.spans == ["Peter", "😀", "", "", "", "", "Laura", "Emma"]
+    assert found.text == "\x06 and \x01 and \x02 and \x07."
+    assert found.spans == ["Peter", "😀", "", "", "", "Emma", "Laura"]
     assert restored(*found) == "Emma and Peter and 😀 and Laura."
 
 
@@ -206,10 +239,16 @@ def test_names_side_by_side_are_one() -> None:
 
 
 def test_more_spans_than_stand_ins_are_told() -> None:
-    text = " and ".join("αβγδεζηθικ")
+    text = " and ".join("αβγδεζηθικλμνξ")
     found = held(text, TOKENIZER)
-    assert len(found.spans) == 10
-    assert found.text.endswith("\x08 and ι and κ")
+    assert len(found.spans) == 14
+    assert found.text.endswith("\x11 and ν and ξ")
+
+
+def test_numbers_have_stand_ins_of_their_own() -> None:
+    found = held("Tom and 1,000 and 2,000 and 😀.", TOKENIZER, english=True)
+    assert found.text == "Tom and \x0e and \x0f and \x01."
+    assert restored(*found) == "Tom and 1,000 and 2,000 and 😀."
 
 
 def test_a_stand_in_for_nothing_says_nothing() -> None:
