@@ -141,6 +141,7 @@ def _multi30k(root: Path) -> None:
         for language, column in (("en", 0), ("de", 1)):
             text = "".join(f"{pair[column]}\n" for pair in chosen)
             (root / f"{part}.{language}.gz").write_bytes(gzip.compress(text.encode()))
+    (root / "val.images.txt").write_text("none-of-them.jpg\n")
 
 
 def _tatoeba(root: Path) -> None:

@@ -14,7 +14,7 @@ from attention_core.translation.predictor import Translator
     [
         "the train from Paris to Berlin leaves on Monday",
         "I'm English and she is from the United States",
-        "my brother Jack likes coffee",
+        "my brother Henry likes coffee",
         "we will mark the page in red",
         "happy birthday, Emma and Noah",
     ],
