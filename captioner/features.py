@@ -166,7 +166,8 @@ def _extend(
             try:
                 images = torch.stack([backbone.picture(each.open(), size) for each in batch])
             except UserError:
-                raise _unreadable(missing[start:]) from None
+                check_readable(missing[start:])
+                raise
             features = features_of(backbone, images)
             try:
                 _write_rows(path, len(ids), features.half().numpy())
@@ -177,8 +178,11 @@ def _extend(
             progress.update(task, completed=len(ids))
 
 
-def _unreadable(pictures: Iterable[Picture]) -> UserError:
-    """All of them that can't be read, so that they can be mended at once."""
+def check_readable(pictures: Iterable[Picture]) -> None:
+    """Raises UserError where some can't be read, all of them in one, to be mended at once.
+
+    >>> check_readable([])
+    """
     problems = []
     for picture in pictures:
         try:
@@ -186,11 +190,12 @@ def _unreadable(pictures: Iterable[Picture]) -> UserError:
         except UserError as error:
             problems.append(str(error))
     if len(problems) == 1:
-        return UserError(problems[0])
-    return UserError(
-        f"{len(problems)} of the pictures can't be read: mend them, or take their captions out:"
-        + "".join(f"\n  - {problem}" for problem in problems)
-    )
+        raise UserError(problems[0])
+    if problems:
+        raise UserError(
+            f"{len(problems)} of the pictures can't be read: mend them, or take their captions out:"
+            + "".join(f"\n  - {problem}" for problem in problems)
+        )
 
 
 def _write_rows(path: Path, start: int, rows: np.ndarray[Any, np.dtype[np.float16]]) -> None:

@@ -38,7 +38,7 @@ from captioner.confidence import CONFIDENCE, counted, fit
 from captioner.corpus import normalise
 from captioner.data import DataConfig, read
 from captioner.efficientnet_lite import EfficientNetLite
-from captioner.features import build, cache_key
+from captioner.features import build, cache_key, check_readable
 from captioner.metrics import cut, quick_metrics
 from captioner.model import EncoderConfig, ModelConfig, build_model
 from captioner.predictor import BATCH, Captioner
@@ -145,6 +145,8 @@ class CaptionLearner(Learner):
         self.features = None
         if encoder.fine_tune:
             self.rates: Mapping[str, float] = {"model.encoder.backbone.": encoder.learning_rate}
+            if not begun(recipe.out):  # one that can't be read would end an epoch in its middle
+                check_readable(self.corpus.pictures.values())
         else:
             _round(backbone)
             pictures = self.corpus.pictures.values()

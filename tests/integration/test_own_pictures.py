@@ -87,6 +87,17 @@ def test_a_folder_with_a_table_makes_a_captioner(mine, monkeypatch):
     assert "squeezenet1_1 (random weights, frozen)" in card and "captions.csv" in card
 
 
+def test_pictures_that_cannot_be_read_are_told_before_an_encoder_learns(mine):
+    write_csv(mine / "captions.csv", described())
+    broken = sorted(path.name for path in mine.glob("*.png"))[:2]
+    for name in broken:
+        (mine / name).write_bytes(b"no picture")
+    result = train(mine, "encoder.backbone=shufflenet_v2_x0_5", "encoder.fine_tune=true")
+    assert result.exit_code == 1
+    assert "2 of the pictures can't be read" in result.stderr
+    assert all(name in result.stderr for name in broken)
+
+
 def test_an_encoder_that_learns_too(mine):
     """From the frozen one on; its statistics and the run without fine-tuning stay as they are."""
     write_csv(mine / "captions.csv", described())
