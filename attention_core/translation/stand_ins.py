@@ -39,8 +39,8 @@ _PART = re.compile(r"[^\s<]+|<")
 _NUMBER = re.compile(
     r"(?<![0-9A-Za-zÀ-ž.,:/$€£¥-])[-−]?[$€£¥]?[0-9]+(?:[.,:/-][0-9]+)*€?(?![0-9A-Za-zÀ-ž])"
 )
-_GROUPED = re.compile(  # as in English
-    r"([-−]?[$€£¥]?[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]+))?(€?)"
+_ENGLISH = re.compile(  # sign, money, thousands, decimals
+    r"([-−]?)([$€£¥]?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?(€?)"
 )
 _CONTINENTAL = re.compile(  # as in German, French or Czech
     r"([-−]?[$€£¥]?(?:[0-9]+|[0-9]{1,3}(?:[. ][0-9]{3})+))(?:,([0-9]+))?(€?)"
@@ -167,12 +167,12 @@ def restored(text: str, spans: Sequence[str]) -> str:
 
 
 def localised(span: str, language: str, *, continental: bool = False) -> str:
-    """An English number with its thousands apart as the language writes it, a ``continental`` one
-    as English does, people's names as Chinese does, Chinese ones and places as English does; others
-    as they are.
+    """An English number with thousands or money as the language writes it, a ``continental`` one as
+    English does, people's names as Chinese does, Chinese ones and places as English does; others as
+    they are.
 
     >>> localised("$1,234.56", "de"), localised("1,234", "zh"), localised("3.11", "de")
-    ('$1.234,56', '1,234', '3.11')
+    ('1.234,56\\xa0$', '1,234', '3.11')
     >>> localised("1.234,5", "en", continental=True)
     '1,234.5'
     >>> localised("Emma", "zh"), localised("艾玛", "en")
@@ -187,12 +187,16 @@ def localised(span: str, language: str, *, continental: bool = False) -> str:
         return places.in_english(names.in_english(span))
     if language == "zh":
         return names.in_chinese(span)
-    found = _GROUPED.fullmatch(span)
+    found = _ENGLISH.fullmatch(span)
     if not found or language not in _MARKS:
         return span
+    sign, money, whole, part, euro = found.groups()
+    if not money and "," not in whole:  # 3.11 may be a version, or a day
+        return span
     groups, decimals = _MARKS[language]
-    whole = found[1].replace(",", groups)
-    return (whole if found[2] is None else f"{whole}{decimals}{found[2]}") + found[3]
+    whole = whole.replace(",", groups)
+    behind = f"\u00a0{money}" if money else euro
+    return f"{sign}{whole}{behind}" if part is None else f"{sign}{whole}{decimals}{part}{behind}"
 
 
 def once(texts: Sequence[str]) -> list[str]:

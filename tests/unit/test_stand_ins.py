@@ -328,6 +328,20 @@ def test_line_breaks_and_capitals_stay() -> None:
     assert found.source_tokens[-4:] == ["A", "DOG", "RUNS.", "</s>"]
 
 
+@pytest.mark.parametrize(
+    ("span", "language", "expected"),
+    [
+        ("$1,200", "fr", "1\u202f200\u00a0$"),
+        ("-£3.50", "de", "-3,50\u00a0£"),
+        ("€50", "cs", "50\u00a0€"),
+        ("$50", "zh", "$50"),
+        ("1,200€", "de", "1.200€"),
+    ],
+)
+def test_money_is_written_as_the_language_does(span: str, language: str, expected: str) -> None:
+    assert localised(span, language) == expected
+
+
 @pytest.mark.parametrize("span", ["https://b.c/1,000", "1,00", "12:30", "1.000", "😀 1,000"])
 def test_what_is_no_english_number_keeps_its_marks(span: str) -> None:
     assert localised(span, "de") == span
