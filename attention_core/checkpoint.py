@@ -167,7 +167,7 @@ def read(directory: str | os.PathLike[str], weights: str = WEIGHTS) -> Checkpoin
     place = path.resolve()
     if not os.path.exists(place):
         path = _beside(place, "old")
-        if not exists(place):
+        if not _is_checkpoint(path):
             siblings = [other.name for other in place.parent.glob("*") if _is_checkpoint(other)]
             raise UserError(f"No checkpoint at {directory}.{nearest(place.name, siblings)}")
     for name in (CONFIG, weights):

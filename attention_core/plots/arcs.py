@@ -8,16 +8,7 @@ from matplotlib.path import Path as Curve
 from numpy.typing import ArrayLike
 
 from attention_core.plots.alignment import FAINTEST, checked, spread
-from attention_core.plots.text import (
-    LONGEST_TITLE,
-    TITLE_HEIGHT,
-    TITLE_SIZE,
-    label,
-    shortened,
-    style,
-    width,
-    write_title,
-)
+from attention_core.plots.text import TITLE_HEIGHT, label, style, title_width, width, write_title
 
 LINE = 0.34
 TALLEST = 24.0
@@ -62,7 +53,7 @@ def alignment_arcs(
     top = MARGIN + (TITLE_HEIGHT if title else 0)
     down = top + lines * line + MARGIN
     if title:
-        across = max(across, width(shortened(title, LONGEST_TITLE), TITLE_SIZE) + 2 * MARGIN)
+        across = max(across, title_width(title) + 2 * MARGIN)
 
     figure = Figure(figsize=(across, down), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, across), ylim=(down, 0))

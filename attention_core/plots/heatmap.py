@@ -7,16 +7,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from attention_core.plots.alignment import checked
-from attention_core.plots.text import (
-    LONGEST_TITLE,
-    TITLE_HEIGHT,
-    TITLE_SIZE,
-    label,
-    shortened,
-    style,
-    width,
-    write_title,
-)
+from attention_core.plots.text import TITLE_HEIGHT, label, style, title_width, width, write_title
 
 LABEL_GAP = 0.12
 MARGIN = 0.2
@@ -60,7 +51,7 @@ def alignment_heatmap(
     across = start + columns * cell + MARGIN
     down = MARGIN + above_height + LABEL_GAP + rows * cell + MARGIN
     if title:
-        across = max(across, width(shortened(title, LONGEST_TITLE), TITLE_SIZE) + 2 * MARGIN)
+        across = max(across, title_width(title) + 2 * MARGIN)
         down += TITLE_HEIGHT
 
     figure = Figure(figsize=(across, down), facecolor="white")

@@ -111,6 +111,15 @@ def width(text: str, size: float) -> float:
     return label.get_window_extent().width / figure.dpi
 
 
+def title_width(title: str) -> float:
+    """How wide `write_title` writes a title, in inches.
+
+    >>> bool(title_width("猫") == width("猫", TITLE_SIZE))
+    True
+    """
+    return width(legible(shortened(title, LONGEST_TITLE)), TITLE_SIZE)
+
+
 def write_title(figure: Figure, title: str) -> None:
     """Write `title` in the middle of the figure's upper edge, where it takes `TITLE_HEIGHT`.
 

@@ -25,6 +25,8 @@ class OnnxTranslator(TextTranslator, Runtime):
 
     def __init__(self, folder: Checkpoint, threads: int) -> None:
         tokenizer = Tokenizer.load(folder.path / "tokenizer.model")
+        pieces = read_pieces(folder, tokenizer)
+        tokenizer = tokenizer.speaking(pieces)
         self.model = OnnxModel(folder, threads)
         super().__init__(
             tokenizer,
@@ -33,8 +35,7 @@ class OnnxTranslator(TextTranslator, Runtime):
             confidence=read_confidence(folder, tokenizer),
         )
         self._allowed = {
-            language: np.isin(np.arange(tokenizer.size), ids)
-            for language, ids in read_pieces(folder, tokenizer).items()
+            language: np.isin(np.arange(tokenizer.size), ids) for language, ids in pieces.items()
         }
 
     def search_batch(

@@ -94,6 +94,15 @@ def test_all_labels_fit_at_any_size(draw, sources, targets):
 
 
 @pytest.mark.parametrize("draw", DRAWINGS)
+def test_a_title_of_no_font_takes_the_room_of_its_boxes(draw, fonts):
+    fonts()
+    with pytest.warns(UserWarning, match="□ stands for it") as told:
+        figure = draw(["a"], ["b"], np.ones((1, 1)), "\U00013000" * 60)
+    assert overflow(figure) < 1
+    assert all("stands for it" in str(each.message) for each in told)
+
+
+@pytest.mark.parametrize("draw", DRAWINGS)
 def test_an_address_however_long_takes_no_more_room_than_a_long_word(draw):
     long = "https://example.org/" + "a" * 5000
     figure = draw([long, "ab"], ["ab", long], np.full((2, 2), 0.5), long)
