@@ -83,7 +83,7 @@ class Worker:
         return result
 
 
-def caption_on_cluster(model: Path, paths: Iterable[Path], asked: Asked) -> Iterator[Result]:
+def caption_on_cluster(model: Path, paths: Iterable[Path | None], asked: Asked) -> Iterator[Result]:
     """What ``stream.caption_all`` gives for a checkpoint and these pictures, by Ray Data.
 
     Each processor of the cluster that RAY_ADDRESS names, or else of this machine, is a worker. All
@@ -91,7 +91,7 @@ def caption_on_cluster(model: Path, paths: Iterable[Path], asked: Asked) -> Iter
     all pictures are held, their captions are not. What a lost worker was at is done again; a
     picture that crashes its workers is a result, as one that can't be read.
     """
-    names = [os.fsencode(path) for path in paths]
+    names = [os.fsencode(path) for path in paths if path is not None]
     if not names:  # nothing to start a cluster for
         return
     if not ray.is_initialized():

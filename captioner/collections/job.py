@@ -22,7 +22,7 @@ from rich.text import Text
 from attention_core import checkpoint
 from attention_core.errors import UserError
 from attention_core.tasks import find_checkpoint
-from captioner.collections.finding import find_pictures
+from captioner.collections.finding import Report, find_pictures
 from captioner.collections.gallery import Gallery
 from captioner.collections.ledger import JsonLines, Maker, Table
 from captioner.collections.outputs import Output, Printed, Sidecar
@@ -52,9 +52,7 @@ def run(request: Request) -> int:
             stack.callback(output.close)
             outputs.append(output)
         job = Job(outputs, total=_total(request), quiet=not request.kept)
-        paths = job.wanted(
-            find_pictures(request.places(), recursive=request.recursive, report=job.report)
-        )
+        paths = job.wanted(_found(request, job.report))
         try:
             job.run(_captioned(captioner, model, paths, asked, request.ray))
         except KeyboardInterrupt:
@@ -67,8 +65,16 @@ def run(request: Request) -> int:
     return 1 if job.failed else 0
 
 
+def _found(request: Request, report: Report) -> Iterator[Path | None]:
+    for place in request.places():
+        if place is None:
+            yield None
+        else:
+            yield from find_pictures([place], recursive=request.recursive, report=report)
+
+
 def _captioned(
-    captioner: Captioner, model: Path, paths: Iterable[Path], asked: Asked, ray: bool
+    captioner: Captioner, model: Path, paths: Iterable[Path | None], asked: Asked, ray: bool
 ) -> Iterator[Result]:
     if not ray:
         return caption_all(captioner, paths, asked)
@@ -137,9 +143,12 @@ class Job:
                     self._write(result)
                 self.progress.advance(self.bar)
 
-    def wanted(self, paths: Iterable[Path]) -> Iterator[Path]:
-        """The pictures that some output has no caption of yet."""
+    def wanted(self, paths: Iterable[Path | None]) -> Iterator[Path | None]:
+        """The pictures that some output has no caption of yet; None stays."""
         for path in paths:
+            if path is None:
+                yield None
+                continue
             try:
                 wanted = any(output.wants(path) for output in self.outputs)
             except OSError as error:  # a name that is too long with another suffix …

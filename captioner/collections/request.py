@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -15,6 +16,7 @@ from attention_core.errors import UserError
 from attention_core.tasks import check_drawing
 
 STDIN = Path("-")
+AT_ONCE = 2**16  # bytes that are read of a pipe that has as many
 
 
 class Place(click.Path):
@@ -97,15 +99,28 @@ class Request:
         if self.overlays is not None:
             self.overlays.mkdir(parents=True, exist_ok=True)
 
-    def places(self) -> Iterator[Path]:
-        """The files and folders that are named, also those on standard input."""
+    def places(self) -> Iterator[Path | None]:
+        """The files and folders that are named, also those on standard input.
+
+        None says that standard input has no more for now.
+        """
         for place in self.pictures:
             if place != STDIN:
                 yield place
                 continue
-            for line in sys.stdin.buffer:
-                if name := os.fsdecode(line.rstrip(b"\r\n")):
-                    yield Path(name)
+            rest = b""
+            pipe = cast(BufferedReader, sys.stdin.buffer)
+            while chunk := pipe.read1(AT_ONCE):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from _paths(lines)
+                yield None
+            yield from _paths([rest])
+
+
+def _paths(lines: Iterable[bytes]) -> Iterator[Path]:
+    for line in lines:
+        if name := os.fsdecode(line.rstrip(b"\r")):
+            yield Path(name)
 
 
 def _ends(path: Path, *suffixes: str) -> bool:

@@ -6,7 +6,6 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -51,29 +50,45 @@ class Result(NamedTuple):
     thumbnail: bytes = b""  # WebP, where asked for
 
 
-def caption_all(captioner: Captioner, paths: Iterable[Path], asked: Asked) -> Iterator[Result]:
+def caption_all(
+    captioner: Captioner, paths: Iterable[Path | None], asked: Asked
+) -> Iterator[Result]:
     """The result of each picture in order, in batches, the next one being read meanwhile.
 
-    No more than two batches are held, each picture in the size that the model sees.
+    No more than two batches are held, each picture in the size that the model sees. None among the
+    paths says that the next may keep one waiting: those before it are captioned first.
 
     Raises UserError for an unknown language; a picture that can't be read is a result.
     """
     captioner.tokenizer.begin(asked.language)
-    paths = iter(paths)
-    batches = iter(lambda: list(islice(paths, BATCH)), [])
     read = partial(_read, captioner, thumbnails=asked.thumbnails)
     with ThreadPoolExecutor(1) as reader:
-        for batch in _one_ahead(reader, lambda batch: list(map(read, batch)), batches):
+        for batch in _one_ahead(reader, lambda batch: list(map(read, batch)), _batches(paths)):
             yield from _captioned(captioner, batch, asked)
 
 
+def _batches(paths: Iterable[Path | None]) -> Iterator[list[Path] | None]:
+    """Batches of paths, cut before each None, which stays."""
+    batch: list[Path] = []
+    for path in paths:
+        if path is not None:
+            batch.append(path)
+        if batch and (path is None or len(batch) == BATCH):
+            yield batch
+            batch = []
+        if path is None:
+            yield None
+    if batch:
+        yield batch
+
+
 def _one_ahead(
-    pool: Executor, make: Callable[[Item], Made], items: Iterable[Item]
+    pool: Executor, make: Callable[[Item], Made], items: Iterable[Item | None]
 ) -> Iterator[Made]:
-    """``map`` in a pool, with the next one in the making while one is used."""
+    """``map`` in a pool, with the next one in the making while one is used, but not past a None."""
     waiting: Future[Made] | None = None
     for item in items:
-        coming = pool.submit(make, item)
+        coming = None if item is None else pool.submit(make, item)
         if waiting is not None:
             yield waiting.result()
         waiting = coming

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -336,6 +337,24 @@ def test_names_on_standard_input(caption, album):
     expected = caption(album / "b.jpg", album / "sea side", "-r")
     assert (result.exit_code, result.stdout) == (0, expected.stdout)
     assert result.stdout.count("\n") == 4
+
+
+def test_a_name_is_answered_before_the_next_one_comes(caption_checkpoint, album):
+    command = [*COMMAND, "caption", "-", "--checkpoint", caption_checkpoint]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes) as process, ThreadPoolExecutor(1) as reader:
+        for name in ("b.jpg", "a.PNG"):
+            path = os.fsencode(album / name)
+            process.stdin.write(path[:5])
+            process.stdin.flush()
+            process.stdin.write(path[5:] + b"\n")
+            process.stdin.flush()
+            answer = reader.submit(process.stdout.readline)
+            try:
+                assert answer.result(timeout=60).startswith(path + b"\t")
+            finally:
+                if not answer.done():
+                    process.kill()  # or its reader waits for ever
 
 
 @pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
