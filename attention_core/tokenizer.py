@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import copy
+import functools
 import io
 import re
 import unicodedata
@@ -212,6 +213,17 @@ class Tokenizer:
     def knows(self, character: str) -> bool:
         """Whether a character is in the vocabulary, rather than spelled in bytes."""
         return character.isspace() or self._processor.piece_to_id(character) != UNK
+
+    @functools.cached_property
+    def cased(self) -> bool:
+        """Whether there are capitals in the vocabulary: text in small letters alone leaves none.
+
+        >>> Tokenizer.train(["a cat", "a dog"] * 9, vocabulary=270, languages=["zh"]).cased
+        False
+        """
+        written = (i for i in range(self.size) if not self._is_special(i))
+        names = (self._processor.id_to_piece(i) for i in written if not self._processor.is_byte(i))
+        return any(any(map(str.isupper, name)) for name in names)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text that `ids` spell; special ids say nothing."""

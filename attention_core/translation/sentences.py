@@ -141,7 +141,7 @@ def without_end(text: str) -> str:
     >>> without_end("Es regnet.")
     'Es regnet'
     """
-    return text.rstrip().removesuffix(".").removesuffix("。")
+    return text.rstrip().removesuffix(".").removesuffix("。").rstrip()
 
 
 def written_out(sentence: str, calm: Callable[[str], str] = str.lower) -> Sentence:

@@ -140,7 +140,7 @@ class TextTranslator(ABC):
         A text of several sentences is translated sentence by sentence and joined, line breaks and
         all; its k-th best joins the k-th best of each. A sentence without an end gets none in its
         translation, one in capitals is translated without and told in them, and one without a
-        letter or a number stays as it is.
+        letter or a number stays as it is. A model of text in small letters reads all in them.
         ``beam`` None is the checkpoint's own width. Nothing is too long: a sentence that the model
         can't take whole is cut, between clauses where it can be.
 
@@ -186,6 +186,10 @@ class TextTranslator(ABC):
         english = "en" not in self.languages
         calm = partial(truecased, tokenizer=self.tokenizer, english=english)
         text, ended, shouted = written_out(sentence, calm)
+        if not self.tokenizer.cased:
+            text = text.lower()
+        if not (ended or self.tokenizer.knows(text[-1])):
+            text = text[:-1]
         kept = Held(text, [])
         if self.stand_ins:
             kept = held(text, self.tokenizer, english=english)

@@ -4,9 +4,12 @@ import re
 
 import pytest
 
+from attention_core.search import Hypothesis
+from attention_core.tokenizer import Tokenizer
 from attention_core.translation import TASK
 from attention_core.translation.casing import truecased
 from attention_core.translation.predictor import Translator
+from attention_core.translation.text import TextTranslator
 
 
 @pytest.mark.parametrize(
@@ -56,3 +59,35 @@ def _again(text: str, *, english: bool) -> str:
         lambda word: truecased(word[0].upper(), translator.tokenizer, english=english),
         text,
     )
+
+
+@pytest.mark.parametrize(
+    ("learned", "read"),
+    [
+        (["a dog runs .", "the sun shines on it ."], "a dog runs on it ."),
+        (["A dog runs .", "The sun shines on it ."], "A dog runs on it ."),
+        (["a dog runs", "the sun shines on it"], "a dog runs on it"),
+    ],
+)
+@pytest.mark.parametrize("text", ["a dog runs on it", "A dog runs on it", "A DOG RUNS ON IT"])
+def test_text_is_read_as_what_was_learned_is_written(
+    learned: list[str], read: str, text: str
+) -> None:
+    tokenizer = Tokenizer.train(learned * 9, vocabulary=290, languages=["de"])
+    (sentence,) = Echo(tokenizer, beam=1).encode(text)
+    assert tokenizer.decode(sentence.ids).replace("it.", "it .") == read
+
+
+def test_a_translation_without_an_end_has_no_space_there() -> None:
+    tokenizer = Tokenizer.train(["a dog runs ."] * 9, vocabulary=270, languages=["de"])
+    (translation,) = Echo(tokenizer, beam=1).translate(["a dog runs"], to="de")
+    assert translation.text == "a dog runs"
+
+
+class Echo(TextTranslator):
+    """Says what it hears, with a space before the end."""
+
+    def search_batch(self, ids, *, to, width, max_length):
+        said = [self.tokenizer.decode(each).replace(".", " .") for each in ids]
+        found = [[*self.tokenizer.encode(text), self.tokenizer.eos] for text in said]
+        return [[Hypothesis(x, [-1.0] * len(x), -1.0, None, finished=True)] for x in found]
