@@ -256,6 +256,9 @@ def average(directories: Sequence[str | os.PathLike[str]], out: str | os.PathLik
             if other.file(name) != first.file(name):
                 raise UserError(f"{other.path} has another {name} than {first.path}.")
         for name, tensor in weights.items():
+            is_index = tensor.dim() > 0 and not tensor.is_floating_point()
+            if is_index and not tensor.equal(mean[name]):
+                raise UserError(f"{other.path} has another {name} than {first.path}.")
             mean[name] = mean[name] + tensor if tensor.is_floating_point() else tensor
     for name, tensor in mean.items():
         if tensor.is_floating_point():

@@ -39,8 +39,8 @@ def export(
     """Write the model of a checkpoint to the new folder ``out``, as the module's head tells.
 
     With ``int8`` the matrices of products and embeddings are stored, and multiplied, as 8-bit
-    integers (onnxruntime's dynamic quantization); convolutions and recurrent layers stay as they
-    are. The same checkpoint gives the same files.
+    integers (onnxruntime's dynamic quantization); convolutions and recurrent layers other than
+    LSTMs stay as they are. The same checkpoint gives the same files.
 
     Raises UserError where ``out`` exists or can't be written, the model can't be exported, or a
     package that it takes is missing.

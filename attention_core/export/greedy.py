@@ -116,7 +116,11 @@ def greedy_graph(encoder: onnx.ModelProto, step: onnx.ModelProto, end: int) -> o
         ],
     )
     _share(graph)
-    return helper.make_model(graph, opset_imports=step.opset_import, ir_version=step.ir_version)
+    versions: dict[str, int] = {}
+    for each in (*encoder.opset_import, *step.opset_import):
+        versions[each.domain] = max(each.version, versions.get(each.domain, 0))
+    opsets = [helper.make_opsetid(*each) for each in versions.items()]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=step.ir_version)
 
 
 def _share(graph: onnx.GraphProto) -> None:

@@ -16,7 +16,8 @@ def quantized(graph: onnx.ModelProto) -> onnx.ModelProto:
     """The graph with the weights of matrix products and embeddings as 8-bit integers.
 
     Products are of integers, with inputs scaled as they come: onnxruntime's dynamic quantization,
-    with a scale for each column of a matrix. Convolutions and recurrent layers stay as they are.
+    with a scale for each column of a matrix. Convolutions and recurrent layers other than LSTMs
+    stay as they are.
     """
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic

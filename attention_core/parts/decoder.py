@@ -31,7 +31,7 @@ class RecurrentDecoder(nn.Module):
       "logits" are then log-probabilities.
     - ``dropout`` acts on words, between layers, on the states and on the readout; ``variational``
       draws it once for each sequence and drops the recurrent states too (Gal and Ghahramani 2016,
-      §4). ``word_dropout`` drops whole words.
+      §4); the target rows of a source share it. ``word_dropout`` drops whole words.
 
     Where a step needs nothing of the step before but the recurrent state, ``forward`` runs the
     fused RNN over all steps at once and attends for all of them in one product; otherwise it
@@ -73,6 +73,8 @@ class RecurrentDecoder(nn.Module):
         super().__init__()
         if sentinel is not None and after is None:
             raise ValueError("sentinel: expected attention after the RNN to go with it, got none")
+        if after is not None and isinstance(before, Attention):
+            raise ValueError("after: expected attention once, got it before the RNN too")
         self.embedding = embedding
         self.start = start
         self.recurrence = recurrence

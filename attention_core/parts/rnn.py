@@ -109,7 +109,8 @@ class RecurrentStack(nn.Module):
         for name, part in zip(("hidden", "cell"), (state.hidden, state.cell), strict=True):
             if part is not None:  # or torch's kernel reads past what isn't there
                 check(f"state.{name}", part, inputs.size(0), self.layers, self.hidden_size)
-        if self.normalised or masks is not None:
+        plain = isinstance(self.cells[0], nn.RNNCellBase)  # as they are not once ``packed``
+        if masks is not None or not plain:
             return self._stepped(inputs, state, masks)
         # As the kernels take them: weight_ih, weight_hh, bias_ih, bias_hh of each layer.
         weights: list[Tensor] = list(self.cells.parameters())

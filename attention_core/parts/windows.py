@@ -52,7 +52,8 @@ class LocalPredictive(nn.Module):
         self, query: Tensor, valid: Tensor, position: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         share = torch.sigmoid(self.place(torch.tanh(self.query(query))))  # (B, M, 1)
-        centre = valid.sum(1)[:, None, None] * share
+        precision = torch.promote_types(share.dtype, torch.float32)  # bfloat16 has 8 bits for 300
+        centre = valid.sum(1)[:, None, None] * share.to(precision)
         distance = _places(valid) - centre
         factor = torch.exp(-2 * (distance / self.reach).square())
         return distance.abs() <= self.reach, factor

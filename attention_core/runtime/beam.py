@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ Array = NDArray[Any]
 Arrays = dict[str, Array]
 # tokens (B, N), state -> logits (B, N, W), the next state, weights (B, N, S) or None
 Step = Callable[[Array, Arrays], tuple[Array, Arrays, Array | None]]
+
+Stop = Literal["width", "best"]
 
 LEAST = 1e-10  # a position looked at less counts as this much, as in attention_core.search
 
@@ -45,6 +47,8 @@ class Search:
 
     They mean what they mean there (``attention_core.training.SearchConfig``).
 
+    Raises ValueError for another way to stop.
+
     >>> Search(beam=2).length_penalty
     1.0
     """
@@ -52,10 +56,16 @@ class Search:
     beam: int = 5
     length_penalty: float = 1.0
     coverage_penalty: float = 0.0
-    stop: Literal["width", "best"] = "width"
+    stop: Stop = "width"
     minimum_length: int = 1
     no_repeat_ngram: int = 0
     max_length: int = 100
+
+    def __post_init__(self) -> None:
+        if self.stop not in get_args(Stop):
+            raise ValueError(
+                f"stop: expected one of {', '.join(get_args(Stop))}, got {self.stop!r}"
+            )
 
 
 @dataclass(frozen=True)
@@ -85,6 +95,9 @@ def beam_search(
     Shapes: begin (B,); valid (B, S), which a coverage penalty needs; every array of the state
     (B, 1, ...). ``step`` is called with ``search.beam`` rows for each source.
 
+    Raises ValueError for logits that are not numbers, and where there is a coverage penalty but no
+    attention, or no ``valid``.
+
     >>> p = np.array([[1.0, 1e-9, 1e-9], [1e-9, 0.4, 0.6], [0.7, 0.3, 1e-9]])
     >>> def step(tokens, state):  # p(next | last); 0 is the end
     ...     return np.log(p[tokens]), state, None
@@ -100,9 +113,16 @@ def beam_search(
     beams = [
         _Beam(search, end, None if valid is None else valid[source]) for source in range(sources)
     ]
-    for _ in range(search.max_length):
+    for length in range(search.max_length):
         logits, state, weights = step(tokens, state)
+        if search.coverage_penalty and (valid is None or weights is None):
+            raise ValueError("coverage_penalty: expected `valid` and a step with attention")
         gains = _log_softmax(logits)
+        if not length and np.isnan(gains).any():
+            raise ValueError(
+                "logits: expected numbers, got NaN or infinities: the model's weights, or the"
+                " source, are not numbers"
+            )
         rows = np.zeros_like(tokens)
         for source, beam in enumerate(beams):
             if beam.done:

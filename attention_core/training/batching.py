@@ -27,6 +27,19 @@ class Batch(NamedTuple):
         words = None if self.words is None else self.words.to(device)
         return Batch(tuple(x.to(device) for x in self.source), self.tokens.to(device), words)
 
+    def rows_of(self, sources: int) -> int:
+        """N, the target rows of each source.
+
+        Raises ValueError where there are not as many for each.
+
+        >>> Batch((), torch.zeros(6, 4)).rows_of(3)
+        2
+        """
+        rows = self.tokens.size(0)
+        if rows % sources:
+            raise ValueError(f"batch.tokens: expected a multiple of {sources} rows, got {rows}")
+        return rows // sources
+
 
 def pad(sequences: Sequence[Sequence[int]], value: int) -> Tensor:
     """Sequences as rows of one tensor (R, longest), filled up with ``value``.

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from attention_core.errors import UserError
 from attention_core.models import Seq2Seq
+from attention_core.parts.types import DecoderState, Memory
 from attention_core.search.step import precise
 from attention_core.training.batching import Batch
 from attention_core.training.config import ScheduledSampling, TrainingConfig
@@ -39,8 +40,9 @@ class TeacherForcing(Objective):
     agree (R-Drop, Liang et al. 2021, eq. 4, halved so that it weighs as much as one reading):
     L = ½ [L(p) + L(q)] + ½ α Σ_t ½ [KL(p_t ‖ q_t) + KL(q_t ‖ p_t)].
 
-    A batch that names the ``words`` that its targets can be is normalised over these alone. A
-    decoder with an adaptive softmax scores each position's cluster alone.
+    A batch that names the ``words`` that its targets can be is normalised over these alone, unless
+    the softmax leaves words out: a sampled one has its candidates, and a decoder with an adaptive
+    one scores each position's cluster.
 
     >>> import torch
     >>> from attention_core import DecoderSizes, TextEncoder, build_decoder
@@ -116,8 +118,10 @@ class TeacherForcing(Objective):
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
         """The loss summed over the batch's target tokens, in nats, and their number.
 
-        Raises ValueError where the target rows are not as many for each source.
+        Raises ValueError where the target rows are not as many for each source, or a target is not
+        among the batch's words.
         """
+        batch = batch.to(self.model.device)
         if self.consistency and self.training:
             return self._twice(batch)
         loss, real, _ = self._read(batch)
@@ -125,36 +129,50 @@ class TeacherForcing(Objective):
 
     def _twice(self, batch: Batch) -> tuple[Tensor, int]:
         """Both readings, in one batch; they are halved, as their tokens are the same."""
+        inputs = batch.tokens[:, :-1]
+        if self.scheduled_sampling is not None:
+            with torch.no_grad():
+                inputs = self._inputs(batch, *self._remembered(batch))
         source = tuple(torch.cat([x, x]) for x in batch.source)
         both = Batch(source, torch.cat([batch.tokens, batch.tokens]), batch.words)
-        loss, real, logits = self._read(both)
+        loss, real, logits = self._read(both, torch.cat([inputs, inputs]))
         assert logits is not None  # the softmax is of all words
         p, q = precise(logits).log_softmax(-1).chunk(2)  # the real positions of each reading
         apart = ((p.exp() - q.exp()) * (p - q)).sum()  # KL(p ‖ q) + KL(q ‖ p)
         return (loss + self.consistency * apart / 2) / 2, int(real.sum()) // 2
 
-    def _read(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _read(
+        self, batch: Batch, inputs: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """The loss, where targets are real (R, T), and the logits there, if of all words (n, W)."""
-        batch = batch.to(self.model.device)
-        memory, state = self.model.remember(*batch.source)
-        rows, sources = batch.tokens.size(0), memory.valid.size(0)
-        if rows % sources:
-            raise ValueError(f"batch.tokens: expected a multiple of {sources} rows, got {rows}")
-        state = state.repeated(rows // sources)
-        inputs, targets = batch.tokens[:, :-1], batch.tokens[:, 1:]
+        memory, state = self._remembered(batch)
+        if inputs is None:
+            inputs = self._inputs(batch, memory, state)
+        targets = batch.tokens[:, 1:]
         real = targets != self.pad
-        decoder = self.model.decoder
-        if self.scheduled_sampling is not None and self.training:
-            probability = self.scheduled_sampling.probability(self.update)
-            if probability < 1:
-                inputs = mixed_inputs(decoder, inputs, memory, state, probability)
-        features, weights = decoder.features(inputs, memory, state)
+        features, weights = self.model.decoder.features(inputs, memory, state)
         loss, logits = self._surprise(features[real], targets[real], batch.words)
         if self.doubly_stochastic and weights is not None:
             looked = (weights * real[..., None]).sum(1)  # (R, S)
-            valid = memory.valid.repeat_interleave(rows // sources, 0)
+            valid = memory.valid.repeat_interleave(len(looked) // len(memory.valid), 0)
             loss = loss + self.doubly_stochastic * ((1 - looked).square() * valid).sum()
         return loss, real, logits
+
+    def _remembered(self, batch: Batch) -> tuple[Memory, DecoderState]:
+        """The sources' memory, and a state for each target row."""
+        memory, state = self.model.remember(*batch.source)
+        return memory, state.repeated(batch.rows_of(len(memory.valid)))
+
+    def _inputs(self, batch: Batch, memory: Memory, state: DecoderState) -> Tensor:
+        """What is read (R, T): the targets before, some of them replaced in scheduled sampling."""
+        inputs = batch.tokens[:, :-1]
+        if self.scheduled_sampling is None or not self.training:
+            return inputs
+        probability = self.scheduled_sampling.probability(self.update)
+        if probability == 1:
+            return inputs
+        decoder = self.model.decoder
+        return mixed_inputs(decoder, inputs, memory, state, probability, batch.words)
 
     def _surprise(
         self, features: Tensor, targets: Tensor, words: Tensor | None
@@ -167,8 +185,16 @@ class TeacherForcing(Objective):
             return self.sampled_softmax(decoder, features, targets), None
         logits = decoder.vocabulary(features, words)
         if words is not None:
-            targets = torch.searchsorted(words, targets)
+            targets = _places(targets, words)
         loss = F.cross_entropy(
             logits, targets, reduction="sum", label_smoothing=self.label_smoothing
         )
         return loss, logits
+
+
+def _places(targets: Tensor, words: Tensor) -> Tensor:
+    """Where the targets are among the words."""
+    places = torch.searchsorted(words, targets).clamp(max=len(words) - 1)
+    if not torch.equal(words[places], targets):
+        raise ValueError("batch.words: expected all of the targets, ascending, got some without")
+    return places

@@ -17,12 +17,14 @@ def mixed_inputs(
     memory: Memory,
     state: DecoderState,
     probability: float,
+    words: Tensor | None = None,
 ) -> Tensor:
     """The true inputs, each after the first replaced with probability 1 - ε by a sample.
 
     x_1 = y_0;  x_t = y_{t-1} with probability ε, else a draw of p(· | x_<t, source).
     Bengio et al. 2015, §2.4. The samples are drawn without dropout, except for the masks that
-    variational dropout keeps in the state; no gradient goes through the choice.
+    variational dropout keeps in the state; no gradient goes through the choice. Where the model
+    learns to choose among some ``words`` (n,) alone, so does the draw.
 
     Shapes: tokens (R, T), ε = ``probability`` -> (R, T). Draws from torch's own generator.
 
@@ -37,9 +39,11 @@ def mixed_inputs(
     """
     true = torch.rand(tokens.shape, device=tokens.device) < probability
     inputs = [tokens[:, 0]]
+    listed = None if words is None else decoder.listed(words)
     with evaluating(decoder):
         for t in range(1, tokens.size(1)):
-            logits, state, _ = decoder.step(inputs[-1], memory, state)
+            logits, state, _ = decoder.step(inputs[-1], memory, state, listed)
             own = drawn(precise(logits).softmax(-1))
+            own = own if words is None else words[own]
             inputs.append(torch.where(true[:, t], tokens[:, t], own))
     return torch.stack(inputs, 1)

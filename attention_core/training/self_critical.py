@@ -76,11 +76,14 @@ class SelfCritical(Objective):
         self.cross_entropy = cross_entropy
 
     def forward(self, batch: Batch) -> tuple[Tensor, int]:
-        """The loss summed over the tokens of the samples, and their number."""
+        """The loss summed over the tokens of the samples, and their number.
+
+        Raises ValueError where the target rows are not as many for each source.
+        """
         batch = batch.to(self.model.device)
         memory, state = self.model.remember(*batch.source)
         sources = memory.valid.size(0)
-        references = batch.tokens.view(sources, -1, batch.tokens.size(1))
+        references = batch.tokens.unflatten(0, (sources, batch.rows_of(sources)))
         begin, longest = references[:, 0, 0], references.size(2) - 1
         with evaluating(self.model.decoder):
             found = self._samples(memory, state, begin, batch.words, longest)

@@ -140,7 +140,8 @@ class TextTranslator(ABC):
         A text of several sentences is translated sentence by sentence and joined, line breaks and
         all; its k-th best joins the k-th best of each. A sentence without an end gets none in its
         translation, one in capitals is translated without and told in them, and one without a
-        letter or a number stays as it is. A model of text in small letters reads all in them.
+        letter or a number stays as it is. A model of text in small letters reads all in them, and
+        one that never saw a full stop is given none.
         ``beam`` None is the checkpoint's own width. Nothing is too long: a sentence that the model
         can't take whole is cut, between clauses where it can be.
 

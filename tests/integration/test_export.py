@@ -219,6 +219,8 @@ def test_the_command_writes_eight_bits(exported, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert attention_core("export", "translate", "--int8").stdout == "everyday-onnx\n"
     assert size(tmp_path / "everyday-onnx", GREEDY) < 0.4 * size(exported("translate"), GREEDY)
+    imported = {each.domain for each in onnx.load(tmp_path / "everyday-onnx" / GREEDY).opset_import}
+    assert "com.microsoft" in imported  # as its LSTM of integers is of that domain
 
 
 @pytest.mark.parametrize(

@@ -82,3 +82,20 @@ def test_both_searches_find_the_same_in_as_many_steps(tree, given):
             assert one.finished == other.finished
             if one.tokens:
                 assert one.weights.tolist() == other.weights.tolist()
+
+
+@pytest.mark.parametrize(
+    ("changes", "logits", "problem"),
+    [
+        ({"stop": "bset"}, 0.0, "stop: expected one of width, best, got 'bset'"),
+        ({"coverage_penalty": 1.0}, 0.0, "coverage_penalty: expected `valid` and a step with"),
+        ({}, np.nan, "logits: expected numbers, got NaN or infinities"),
+        ({}, -np.inf, "logits: expected numbers, got NaN or infinities"),
+    ],
+)
+def test_it_refuses_what_the_torch_search_does(changes, logits, problem):
+    def step(tokens, state):
+        return np.full((*tokens.shape, 4), logits), state, None
+
+    with pytest.raises(ValueError, match=problem), np.errstate(invalid="ignore"):
+        beam_search(step, {}, begin=np.array([1]), end=END, search=Search(**changes))

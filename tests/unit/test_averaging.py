@@ -182,3 +182,12 @@ def test_what_is_alike_stays_to_the_last_bit():
     for number in range(3):
         kept.add(0.5, number, {"w": alike})
     assert kept.mean()["w"].view(torch.int32).tolist() == alike.view(torch.int32).tolist()
+
+
+def test_words_of_other_ranks_have_no_mean(tmp_path):
+    """An adaptive softmax has its rows in the order of ``rank``."""
+    for name, rank in (("a", [0, 1, 2]), ("b", [0, 2, 1])):
+        weights = {"rank": torch.tensor(rank), "w": torch.ones(3)}
+        checkpoint.save(tmp_path / name, task="toy", config={}, weights=weights, files={})
+    with pytest.raises(UserError, match=r"b has another rank than .*a\."):
+        checkpoint.average([tmp_path / "a", tmp_path / "b"], tmp_path / "mean")

@@ -7,6 +7,7 @@ from torch.testing import assert_close
 
 from attention_core.errors import UserError
 from attention_core.models import PRESETS, DecoderSizes, Seq2Seq, build_decoder
+from attention_core.parts.attention import Attention
 from attention_core.parts.decoder import RecurrentDecoder
 from attention_core.parts.encoders import TextEncoder
 from attention_core.parts.masks import valid_positions
@@ -387,6 +388,19 @@ def test_a_scorer_that_does_not_fit_is_told():
         decoder_of("bahdanau", scorer="dot")
     with pytest.raises(UserError, match="expected 'additive', which takes coverage, got 'dot'"):
         decoder_of("bahdanau_coverage", scorer="dot", values=6)
+
+
+def test_attention_is_before_the_rnn_or_after_it():
+    attention = Attention(build_scorer("additive", 6, 6, 4))
+    with pytest.raises(ValueError, match="after: expected attention once, got it before the RNN"):
+        RecurrentDecoder(
+            embedding=nn.Embedding(WORDS, 6),
+            start=CopyStart(),
+            recurrence=RecurrentStack("gru", 12, 6),
+            readout=DeepReadout(6, 6, 6, 6, maxout=False),
+            before=attention,
+            after=attention,
+        )
 
 
 def test_a_sentinel_needs_attention_after_the_rnn():

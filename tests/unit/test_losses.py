@@ -165,3 +165,11 @@ def test_readings_of_several_captions_of_a_picture_agree():
 def test_a_validation_reads_once():
     objective = objective_of(dropout=0.4, consistency=5.0).eval()
     assert_close(objective(batch_of()), objective_of(dropout=0.4).eval()(batch_of()))
+
+
+@pytest.mark.parametrize("words", [[END, 3, 4, 5], [END, 3, 5, 6], [END, 3, 4, 6, 5]])
+def test_a_target_that_the_batch_does_not_name_is_told(words):
+    batch = batch_of()._replace(words=torch.tensor(words))
+    tokens = torch.tensor([[BEGIN, 5, END], [BEGIN, 4, 6]])
+    with pytest.raises(ValueError, match=r"batch.words: expected all of the targets, ascending"):
+        objective_of()(batch._replace(tokens=tokens))

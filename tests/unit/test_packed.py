@@ -61,6 +61,13 @@ def stepped(model, words=None):
 
 
 @torch.inference_mode()
+def forced(model):
+    """The logits of three steps at once."""
+    memory, state = model.remember(SOURCE, SOURCE != 0)
+    return model.decoder(torch.tensor([[1, 7, 12]] * 3), memory, state)[0]
+
+
+@torch.inference_mode()
 def found(model):
     memory, state = model.remember(SOURCE, SOURCE != 0)
     words = model.decoder.listed()
@@ -143,6 +150,7 @@ def test_a_packed_model_gives_the_same_logits(preset, cell, halves):
     model = model_of(preset, cell, layers=2)
     model = model.half().float() if halves else model
     assert_close(stepped(packed(model)), stepped(model))
+    assert_close(forced(packed(model)), forced(model))
 
 
 def test_a_concat_scorer_keeps_the_matrix_that_it_cuts():

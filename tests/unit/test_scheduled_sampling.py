@@ -144,3 +144,35 @@ def test_no_gradient_goes_through_the_choice():
     loss, _ = objective(BATCH)
     loss.backward()
     assert all(weight.grad is not None for weight in model.parameters())
+
+
+def test_own_words_are_of_those_that_the_batch_names():
+    model, words = model_of(), torch.tensor([END, 4, 6])
+    with torch.no_grad():
+        model.decoder.bias[5] = 1e3  # what it would say, if it might
+    memory, state = model.remember(*BATCH.source)
+    found = mixed_inputs(model.decoder, TARGETS, memory, state, 0.0, words)
+    assert torch.isin(found[:, 1:], words).all()
+    objective = TeacherForcing(model, pad=PAD, scheduled_sampling=NEVER)
+    objective.update = 1
+    with torch.no_grad():
+        model.decoder.bias[4] = 1e2
+    words = torch.tensor([END, 3, 4, 5, 6])
+    read = torch.tensor([[BEGIN, 5, 5, 5], [BEGIN, 5, 5, 5]])
+    gains = model.decoder(read, memory, state)[0][..., words].log_softmax(-1)
+    real = [(0, t) for t in range(3)] + [(1, t) for t in range(4)]
+    expected = -sum(gains[row, t, TARGETS[row, t + 1] - END] for row, t in real)
+    assert_close(objective(BATCH._replace(words=words))[0], expected)
+
+
+def test_two_readings_are_of_the_same_words():
+    """Without dropout nothing sets them apart, whatever was drawn."""
+    torch.manual_seed(1)
+    model = model_of()
+    half = ScheduledSampling(decay="linear", k=0.5, c=1e-9)
+    losses = []
+    for consistency in (1e-9, 5.0):
+        objective = TeacherForcing(model, pad=PAD, scheduled_sampling=half, consistency=consistency)
+        torch.manual_seed(2)
+        losses.append(objective(BATCH)[0])
+    assert_close(*losses)

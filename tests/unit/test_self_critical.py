@@ -164,3 +164,9 @@ def test_there_is_a_reward_for_each_sample(shape):
     objective = objective_with(lambda drawn, expected: torch.ones(shape))
     with pytest.raises(ValueError, match=r"the rewards: expected shape \(2, 3\), got"):
         objective(BATCH)
+
+
+def test_each_source_needs_as_many_references():
+    objective = objective_with(lambda drawn, expected: torch.ones(2, 3))
+    with pytest.raises(ValueError, match=r"batch.tokens: expected a multiple of 2 rows, got 3"):
+        objective(BATCH._replace(tokens=REFERENCES[:3]))

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 
 from attention_core.parts.attention import Attention
@@ -66,3 +67,18 @@ def test_a_window_of_no_reach_is_told():
     for window in (lambda: LocalMonotonic(0), lambda: predictive(0)):
         with pytest.raises(ValueError, match="reach: expected at least 1, got 0"):
             window()
+
+
+def test_a_far_centre_is_where_it_is_in_bfloat16_too():
+    """σ(2.2) · 300 = 270.1, whose neighbours in bfloat16 are 270 and 272."""
+    window = LocalPredictive(1, 1, 10)
+    nn.init.constant_(window.query.weight, 10.0)
+    nn.init.constant_(window.place.weight, 2.203125)
+    valid, query = torch.ones(1, 300, dtype=torch.bool), torch.ones(1, 1, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        allowed, factor = window(query, valid, None)
+    assert factor.dtype == torch.float32
+    share = torch.sigmoid(torch.tensor(2.203125, dtype=torch.bfloat16)).item()
+    centre = 300 * share
+    expected = [s for s in range(300) if abs(s - centre) <= 10]
+    assert allowed[0, 0].nonzero()[:, 0].tolist() == expected
