@@ -24,6 +24,20 @@ def pieces_of(targets: Iterable[Sequence[int]], tokenizer: Tokenizer) -> dict[st
     return {language: sorted(ids) for language, ids in found.items()}
 
 
+def united(pieces: dict[str, list[int]], start: Checkpoint) -> dict[str, list[int]]:
+    """With those that the model knows that a training goes on from, or it would say them no more.
+
+    Raises UserError as ``read_pieces`` does.
+
+    >>> from attention_core.checkpoint import read
+    >>> from attention_core.translation import TASK
+    >>> len(united({"fr": [2, 7]}, read(TASK.shipped))["fr"]) > 1000
+    True
+    """
+    known = read_pieces(start, Tokenizer.load(start.path / "tokenizer.model"))
+    return {language: sorted({*ids, *known.get(language, ())}) for language, ids in pieces.items()}
+
+
 def read_pieces(checkpoint: Checkpoint, tokenizer: Tokenizer) -> dict[str, list[int]]:
     """Those that a checkpoint holds, of each language that it learned.
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from attention_core.tokenizer import Tokenizer
 
+ENDS = tuple(".!?…。！？।؟")  # of sentences, in any script
 DOUBTFUL = 0.35  # quality under which a caption is seldom right
 
 
@@ -90,5 +91,6 @@ def _caption(
 
 
 def present(text: str, language: str) -> str:
-    """A caption as one writes it: with a capital and a full stop."""
-    return text[:1].upper() + text[1:] + ("。" if language == "zh" else ".")
+    """A caption as one writes it: with a capital, and a full stop unless it has an end."""
+    end = "" if text.endswith(ENDS) else "。" if language in ("zh", "ja") else "."
+    return text[:1].upper() + text[1:] + end

@@ -75,11 +75,7 @@ def read(config: DataConfig, splits: Sequence[str]) -> Corpus:
         )
     files = [_caption_file(Path(name)) for name in config.captions]
     name = " and ".join(map(str, files))
-    found = [row for file in files for row in _rows(file)]
-    folder = Path(config.pictures) if config.pictures else files[0].parent
-    places = _pictures(name, folder, [row.image for row in found])
-    spelled: dict[Path, str] = {}  # the first of the names that a file goes by
-    found = [row._replace(image=spelled.setdefault(places[row.image], row.image)) for row in found]
+    found, places = _found(files, Path(config.pictures) if config.pictures else None)
     by_image = _splits(name, found)
     captions: dict[tuple[str, str], Captions] = {}
     for row, language in _languages(name, found, config.languages):
@@ -87,6 +83,33 @@ def read(config: DataConfig, splits: Sequence[str]) -> Corpus:
             captions.setdefault((split, language), {}).setdefault(row.image, []).append(row.text)
     described = dict.fromkeys(image for of_split in captions.values() for image in of_split)
     return Corpus(name, {image: Picture.file(places[image]) for image in described}, captions)
+
+
+def _found(files: Sequence[Path], pictures: Path | None) -> tuple[list[Row], dict[str, Path]]:
+    """The rows of all files, each picture by one name, and where the pictures are: in the folder
+    told, or beside each file, or beside the first one where a file has none beside it."""
+    below: dict[Path, list[tuple[Path, list[Row]]]] = {}
+    for file in files:
+        folder = pictures or (file.parent if _files(file.parent) else files[0].parent)
+        below.setdefault(folder, []).append((file, list(_rows(file))))
+    found: list[Row] = []
+    places: dict[str, Path] = {}
+    spelled: dict[Path, str] = {}  # the name of each file
+    for folder, group in below.items():
+        name = " and ".join(str(file) for file, _ in group)
+        rows = [row for _, each in group for row in each]
+        here = _pictures(name, folder, [row.image for row in rows])
+        for row in rows:
+            place = here[row.image]
+            if place not in spelled:
+                spelled[place] = str(place) if row.image in places else row.image
+                places[spelled[place]] = place
+            found.append(row._replace(image=spelled[place]))
+    return found, places
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.suffix.lower() in PICTURES]
 
 
 def _caption_file(path: Path) -> Path:
@@ -131,10 +154,11 @@ def _rows(path: Path) -> list[Row]:
 
 def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]:
     """The files of the pictures named, by their place in the folder or their name alone."""
-    files = [path for path in folder.rglob("*") if path.suffix.lower() in PICTURES]
+    files = _files(folder)
     by_name = {_composed(path.name): path for path in files}  # of one Unicode form
     several = Counter(_composed(path.name) for path in files)
     found, missing = {}, []
+    elsewhere: list[str] = []  # than they are named to be
     for image in dict.fromkeys(images):
         alone = _composed(Path(image).name)
         if _is_file(folder / image):
@@ -145,6 +169,9 @@ def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]
             )
         elif alone in by_name:
             found[image] = by_name[alone]
+            named = _composed(Path(image).as_posix())
+            if not f"/{_composed(by_name[alone].as_posix())}".endswith(f"/{named}"):
+                elsewhere.append(image)
         else:
             missing.append(image)
     if missing:
@@ -153,6 +180,13 @@ def _pictures(name: str, folder: Path, images: Sequence[str]) -> dict[str, Path]
         raise UserError(
             f"{name} names {len(missing)} of {len(found) + len(missing)} pictures that aren't in "
             f"{folder}, such as {missing[0]!r}.{guess}"
+        )
+    if elsewhere:
+        first = elsewhere[0]
+        print(
+            f"{name}: {len(elsewhere)} of {len(found)} pictures are found by name alone, such as"
+            f" {first!r} at {found[first]}",
+            file=sys.stderr,
         )
     if extra := {*map(str, files)} - {*map(str, found.values())}:
         print(

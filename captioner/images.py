@@ -181,6 +181,7 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
 
 def _turned(image: Image.Image) -> Image.Image:
     """The picture as it was held, by what its EXIF tells, whatever else is wrong there."""
+    image.load()  # which turns a TIFF itself, and takes the word from its EXIF
     try:
         turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # Pillow may raise almost anything

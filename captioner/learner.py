@@ -12,7 +12,7 @@ from torch import Tensor
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
-from attention_core.pieces import PIECES, pieces_of
+from attention_core.pieces import PIECES, pieces_of, united
 from attention_core.recipe import as_dict
 from attention_core.tasks import find_checkpoint
 from attention_core.tokenizer import Tokenizer
@@ -170,6 +170,8 @@ class CaptionLearner(Learner):
             for language, found in self._without_pictures.items()
         }
         self.pieces = pieces_of(self._written(), self.tokenizer)
+        if start:
+            self.pieces = united(self.pieces, start)
         self._words = {language: torch.tensor(ids) for language, ids in self.pieces.items()}
         self.captioner = Captioner(
             self.model, self.tokenizer, recipe.search, encoder.size, self.pieces

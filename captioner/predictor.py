@@ -31,6 +31,7 @@ from captioner.efficientnet_lite import EfficientNetLite
 from captioner.encoder import PictureEncoder
 from captioner.features import features_of
 from captioner.folding import fold
+from captioner.images import Source, open_picture
 
 BATCH = 16
 
@@ -121,20 +122,21 @@ class Captioner:
 
     def caption(
         self,
-        pictures: Sequence[Image.Image],
+        pictures: Sequence[Source],
         *,
         language: str = "en",
         beam: int | None = None,
         nbest: int = 1,
     ) -> list[Caption]:
-        """The best caption of each RGB picture, with ``nbest`` - 1 alternatives.
+        """The best caption of each picture, with ``nbest`` - 1 alternatives.
 
-        ``beam`` None is the checkpoint's own width. Raises UserError for an unknown language.
+        A picture is whatever ``open_picture`` takes. ``beam`` None is the checkpoint's own width.
+        Raises UserError for an unknown language, or a picture that can't be read.
         """
         self.tokenizer.begin(language)
         found: list[Caption] = []
         for start in range(0, len(pictures), BATCH):
-            batch = self.tensors(pictures[start : start + BATCH])
+            batch = self.tensors([open_picture(x) for x in pictures[start : start + BATCH]])
             found += self.caption_features(batch, language=language, beam=beam, nbest=nbest)
         return found
 

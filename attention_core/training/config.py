@@ -98,7 +98,7 @@ class TrainingConfig:
     sampled_softmax: int = field(default=0, metadata={"min": 0})  # candidates; 0: all words
     consistency: float = field(default=0.0, metadata={"min": 0.0})  # α of R-Drop
     clip: float = field(default=1.0, metadata={"min": 0.0})
-    validate_every: int = field(default=1000, metadata={"min": 1})  # updates
+    validate_every: int = field(default=1000, metadata={"min": 1})  # updates, or an epoch if few
     patience: int = field(default=5, metadata={"min": 1})  # validations without a better score
     average: int = field(default=0, metadata={"min": 0})  # validations whose weights are averaged
     average_of: Literal["best", "last"] = "best"

@@ -141,6 +141,7 @@ class _Loop:
         self.config = config
         self.best = out / "best"
         self.accelerator = accelerator(config.precision)
+        self.taken = config.accumulate * self.accelerator.num_processes  # batches of an update
         torch.manual_seed(seed + self.accelerator.process_index)
         self.updater = Updater(self.accelerator, learner.objective, config, learner.rates)
         self.run = Run(
@@ -161,16 +162,21 @@ class _Loop:
             )
 
     def learn(self, interrupted: Callable[[], bool]) -> None:
-        """Epoch by epoch, until the last one or until patience ends."""
+        """Epoch by epoch, until the last one or until patience ends.
+
+        A run too short for two validations has one after each epoch.
+        """
         run, config = self.run, self.config
         while run.epoch < config.epochs and not run.stopped:
             batches = self.learner.batches(run.epoch)
             if not batches:
                 raise ValueError(f"batches: expected some in epoch {run.epoch}, got none")
+            short = self._updates(batches) < 2 * config.validate_every
             while run.batch < len(batches) and not run.stopped:
                 self._update(batches)
-                last = run.epoch + 1 == config.epochs and run.batch == len(batches)
-                if run.update % config.validate_every == 0 or last:
+                ends = run.batch == len(batches)
+                last = run.epoch + 1 == config.epochs
+                if run.update % config.validate_every == 0 or (ends and (last or short)):
                     self._judge()
                 if self._in_any_process(interrupted()):
                     run.save()
@@ -192,13 +198,17 @@ class _Loop:
         objective.load_state_dict(own)
         run.save()
 
+    def _updates(self, batches: Sequence[Any]) -> int:
+        """Those of the run, if every epoch has as many batches."""
+        each: int = math.ceil(len(batches) / self.taken)
+        return each * self.config.epochs
+
     def _update(self, batches: Sequence[Any]) -> None:
         """One update, from the next batches of the epoch."""
         run, config, processes = self.run, self.config, self.accelerator.num_processes
         began = time.perf_counter()
-        taken = config.accumulate * processes
-        total = math.ceil(len(batches) / taken) * config.epochs
-        items = batches[run.batch : run.batch + taken]
+        total = self._updates(batches)
+        items = batches[run.batch : run.batch + self.taken]
         objective = self.learner.objective
         objective.train()
         objective.update = run.update

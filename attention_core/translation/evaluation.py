@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from typing import Any
 from attention_core.errors import UserError, nearest
 from attention_core.translation import corpora, translated
 from attention_core.translation.lc_tok import lc_tok_bleu, lc_tok_signature
+from attention_core.translation.sentences import CHINESE, is_spaced, primary
 
-CHINESE = ("zh", "yue", "wuu")
-UNSPACED = ("ja", "th", "km", "lo", "my", "bo")  # other languages without spaces between words
 SPLITS = ("val", "test")
 RESAMPLES = 1000  # of the bootstrap, by sacreBLEU's fixed seed
 
@@ -20,12 +18,15 @@ References = Sequence[Sequence[str | None]]  # streams, each with one for a hypo
 
 
 def bleu(hypotheses: Sequence[str], references: Sequence[str], language: str) -> float:
-    """Corpus BLEU (Papineni et al. 2002) by sacreBLEU (Post 2018), in points of 100.
+    """Corpus BLEU (Papineni et al. 2002) by sacreBLEU (Post 2018), in points of 100; by n-grams as
+    long as there are, where all texts are shorter than four words.
 
     >>> round(bleu(["a dog runs on the beach"], ["a dog runs on a beach"], "de"), 1)
     53.7
     """
-    return float(bleu_metric(language).corpus_score(list(hypotheses), [list(references)]).score)
+    metric = bleu_metric(language)
+    metric.effective_order = True
+    return float(metric.corpus_score(list(hypotheses), [list(references)]).score)
 
 
 def scores(hypotheses: Sequence[str], references: References, language: str) -> dict[str, Any]:
@@ -162,5 +163,6 @@ def bleu_tokenizer(language: str) -> str:
     >>> [bleu_tokenizer(language) for language in ("zh_TW", "ja", "de-AT")]
     ['zh', 'char', '13a']
     """
-    primary = re.split("[-_]", language.lower())[0]
-    return "zh" if primary in CHINESE else "char" if primary in UNSPACED else "13a"
+    if primary(language) in CHINESE:
+        return "zh"
+    return "13a" if is_spaced(language) else "char"

@@ -13,7 +13,7 @@ import torch
 
 from attention_core import checkpoint
 from attention_core.errors import UserError
-from attention_core.pieces import PIECES, pieces_of
+from attention_core.pieces import PIECES, pieces_of, united
 from attention_core.recipe import as_dict
 from attention_core.tasks import find_checkpoint
 from attention_core.tokenizer import Tokenizer
@@ -97,6 +97,8 @@ class TranslateLearner(Learner):
         self.identity["tokenizer"] = digest(self.tokenizer.to_bytes())
         self._corpora = [(corpus, *self._fitting(corpus)) for corpus in read]
         self.pieces = self._written_with()
+        if start:
+            self.pieces = united(self.pieces, start)
         self._words = {
             self.tokenizer.begin(language): torch.tensor(ids)
             for language, ids in self.pieces.items()

@@ -9,11 +9,16 @@ from attention_core.errors import UserError
 from attention_core.tokenizer import clean
 from attention_core.translation.stand_ins import NO_LANGUAGE
 
+CHINESE = {"zh", "zho", "chi", "cmn", "yue", "wuu"}
+UNSPACED = {  # other languages without spaces between words
+    *("ja", "jp", "jpn", "th", "tha", "km", "khm", "lo", "lao", "my", "mya", "bo", "bod"),
+}
 BEFORE, AFTER = 200, 12  # characters beside an end, which tell whether it is one
+_FULL_STOP = re.compile(r"\s*[.。।۔።։]$")
 _CLAUSE = re.compile(r"(?<=[,;:)])\s+|\s+(?=\()|(?<=[，；：、）])")
 _END = re.compile(
     r"(?P<mark>(?<![.!?])[.!?]+[\"'”’)\]]*(?:\s?»)?)(?P<gap>\s+(?![\s»]))"  # what closes too
-    r"|(?P<full>[。！？]+[”’」』）》»\"]*)(?P<wide>\s*)"
+    r"|(?P<full>[。！？।؟۔።။]+[”’」』）》»\"]*)(?P<wide>\s*)"
     r"|(?<=[a-zà-ž]{2}[.!?])(?P<glued>)(?=[A-ZÀ-Ž][a-zà-ž])"
     r"|(?<=[\u4e00-\u9fff][.!?])(?=[\u4e00-\u9fff])"
     r"|(?P<lines>(?<![ \t])[ \t]*\n\s*)"
@@ -135,13 +140,31 @@ def cut(sentence: str) -> tuple[str, str]:
     return sentence[: len(sentence) // 2], sentence[len(sentence) // 2 :]
 
 
+def is_spaced(language: str) -> bool:
+    """Whether there are spaces between the words of a language, told by its code.
+
+    >>> [is_spaced(language) for language in ("zh-TW", "jpn", "pt_BR")]
+    [False, False, True]
+    """
+    return primary(language) not in CHINESE | UNSPACED
+
+
+def primary(language: str) -> str:
+    """The code of a language without its region.
+
+    >>> primary("zh_TW")
+    'zh'
+    """
+    return re.split("[-_]", language.lower())[0]
+
+
 def without_end(text: str) -> str:
     """A translation without the full stop that its source did not have.
 
     >>> without_end("Es regnet.")
     'Es regnet'
     """
-    return text.rstrip().removesuffix(".").removesuffix("。").rstrip()
+    return _FULL_STOP.sub("", text.rstrip())
 
 
 def written_out(sentence: str, calm: Callable[[str], str] = str.lower) -> Sentence:
@@ -158,7 +181,7 @@ def written_out(sentence: str, calm: Callable[[str], str] = str.lower) -> Senten
     if shouted:
         sentence = _outside(sentence, lambda text: _WORD.sub(lambda word: calm(word[0]), text))
     if not (NO_LANGUAGE.match(sentence) or _MIXED.match(sentence)):
-        sentence = sentence[0].upper() + sentence[1:]
+        sentence = sentence[0].title() + sentence[1:]  # Georgian has capitals, but not there
     ended = unicodedata.category(sentence[-1])[0] not in "LMN"  # letters, marks, numbers
     return Sentence(sentence if ended else f"{sentence}.", ended, shouted)
 

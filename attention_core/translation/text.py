@@ -18,6 +18,7 @@ from attention_core.translation.confidence import DOUBTFUL, Confidence
 from attention_core.translation.found import Found
 from attention_core.translation.sentences import (
     cut,
+    is_spaced,
     says_something,
     sentences,
     within_tags,
@@ -38,6 +39,7 @@ from attention_core.translation.stand_ins import (
 
 BATCH = 32
 LONGEST_SENTENCE = 200  # tokens
+SHORTEST_LIMIT = 30  # tokens that may come of a word, whose translation may be a definition
 _BETWEEN = re.compile(r"(?<=[\u4e00-\u9fff]) (?=[\u4e00-\u9fff])")  # as Chinese has none
 
 
@@ -213,7 +215,7 @@ class TextTranslator(ABC):
         for start in range(0, len(order), BATCH):
             chunk = order[start : start + BATCH]
             batch = [ids[i] for i in chunk]
-            longest = 2 * max(map(len, batch)) + 10
+            longest = max(SHORTEST_LIMIT, 2 * max(map(len, batch)) + 10)
             searched = self.search_batch(batch, to=to, width=width, max_length=longest)
             for i, ranked in zip(chunk, searched, strict=True):
                 found[i] = self._ranked(ids[i], ranked)
@@ -245,7 +247,7 @@ class TextTranslator(ABC):
             sources += said.sources
             words += said.words
             gains += said.gains
-            texts += [said.text, sentence.lines or ("" if language == "zh" else " ")]
+            texts += [said.text, sentence.lines or (" " if is_spaced(language) else "")]
         confidence = None
         if self.confidence is not None:
             each = [

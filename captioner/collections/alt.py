@@ -113,6 +113,7 @@ class _Reader(HTMLParser):
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attrs)
         if any(name in ("svg", "math") for name, _ in self.open):  # a slash ends nothing elsewhere
+            self.clear_cdata_mode()
             self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:

@@ -80,8 +80,8 @@ class Gallery(Ledger):
         model, beam, address, language = map(html.unescape, found.groups())
         return unquote(address), Maker(model, language, int(beam))
 
-    def is_whole(self, text: str) -> bool:
-        return text.endswith("</li>") and super().is_whole(text)
+    def begun(self, text: str) -> bool:
+        return not text.endswith("</li>")
 
 
 def _thumbnail(image: str) -> str:

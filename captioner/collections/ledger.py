@@ -19,6 +19,8 @@ from attention_core.checkpoint import CONFIG, WEIGHTS, Checkpoint
 from attention_core.errors import UserError
 from captioner.collections.stream import Result
 
+MARK = "\ufeff"  # by which spreadsheets know UTF-8
+
 
 class Maker(NamedTuple):
     """What made a caption: one file has captions of one maker.
@@ -102,35 +104,32 @@ class Ledger(ABC):
         with self.path.open("rb+") as file:
             for number, line in enumerate(file, start=1):
                 text = line.decode("utf-8", "replace").rstrip("\r\n")
-                if not line.endswith(b"\n"):
-                    if self.is_whole(text):
-                        file.seek(0, os.SEEK_END)
-                        file.write(b"\n")
-                    else:
-                        if number == 1 and not self._is_torn(text):
-                            raise self._foreign(number)
-                        file.truncate(whole)
-                        break
+                is_head = number == 1 and bool(self.head)
+                ended = line.endswith(b"\n")
+                if not ended and self._is_torn(text, is_head):
+                    file.truncate(whole)
+                    break
                 whole += len(line)
-                if number == 1 and self.head:
-                    if text != self.head:
+                if is_head:
+                    if text.removeprefix(MARK) != self.head.removeprefix(MARK):
                         raise self._foreign(number)
-                else:
+                elif text:
                     done.add(self._checked(text, number))
+                if not ended:  # as editors may leave it
+                    file.seek(0, os.SEEK_END)
+                    file.write(b"\n")
         return done
 
-    def is_whole(self, text: str) -> bool:
-        """Whether a last line without its end, as editors may leave it, has a caption of ours."""
-        try:
-            return self.parsed(text)[1] == self.maker
-        except (ValueError, LookupError, TypeError):
-            return False
-
-    def _is_torn(self, text: str) -> bool:
-        """Whether a first line without its end may be what this command has begun to write."""
-        first = self.head or self.begins
+    def _is_torn(self, text: str, is_head: bool) -> bool:
+        """Whether a line without its end is what this command has begun to write, and no more."""
         text = text.rstrip("\ufffd")  # a character that was torn
-        return first.startswith(text) or (not self.head and text.startswith(first))
+        if is_head:
+            return text != self.head and self.head.startswith(text)
+        return self.begun(text)
+
+    @abstractmethod
+    def begun(self, text: str) -> bool:
+        """Whether a last line is the beginning of one of ours."""
 
     def _checked(self, line: str, number: int) -> str:
         try:
@@ -168,12 +167,19 @@ class JsonLines(Ledger):
         row = json.loads(line)
         return row["image"], Maker(row["model"], row["language"], row["beam"])
 
+    def begun(self, text: str) -> bool:
+        try:
+            json.loads(text)
+        except ValueError:
+            return text.startswith(self.begins) or self.begins.startswith(text)
+        return False
+
 
 class Table(Ledger):
     """CSV for spreadsheets; the confidence is empty where the model tells none."""
 
     columns: ClassVar = ("image", "caption", "score", "confidence", "language", "model", "beam")
-    head = "\ufeff" + ",".join(columns)  # by the mark spreadsheets know UTF-8
+    head = MARK + ",".join(columns)
 
     def line(self, image: str, result: Result) -> str:
         row = _row(image, result, self.maker)
@@ -184,6 +190,13 @@ class Table(Ledger):
     def parsed(self, line: str) -> tuple[str, Maker]:
         ((image, _, _, _, language, model, beam),) = csv.reader([line])
         return image, Maker(model, language, int(beam))
+
+    def begun(self, text: str) -> bool:
+        (row,) = csv.reader([text])
+        if len(row) < len(self.columns):
+            return True
+        told, ours = row[4:], [self.maker.language, self.maker.model, str(self.maker.beam)]
+        return told[:2] == ours[:2] and told[2] != ours[2] and ours[2].startswith(told[2])
 
 
 def _row(image: str, result: Result, maker: Maker) -> dict[str, Any]:

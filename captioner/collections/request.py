@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -111,7 +112,7 @@ class Request:
             rest = b""
             pipe = cast(BufferedReader, sys.stdin.buffer)
             while chunk := pipe.read1(AT_ONCE):
-                *lines, rest = (rest + chunk).split(b"\n")
+                *lines, rest = (rest + chunk).removeprefix(codecs.BOM_UTF8).split(b"\n")
                 yield from _paths(lines)
                 yield None
             yield from _paths([rest])

@@ -19,7 +19,7 @@ from PIL import Image
 from captioner.caption import Caption
 from captioner.collections import stream
 from captioner.collections.finding import find_pictures
-from captioner.collections.ledger import JsonLines, Maker
+from captioner.collections.ledger import JsonLines, Maker, Table
 from captioner.collections.stream import Asked, Result, caption_all
 from captioner.confidence import CONFIDENCE
 from captioner.predictor import BATCH, Captioner
@@ -472,3 +472,32 @@ def test_no_more_is_held_than_two_batches(caption_checkpoint, album):
     for number, result in enumerate(results):
         assert result.caption and len(drawn) <= BATCH * (number // BATCH + 2)
     assert len(drawn) == 100
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("x.jsonl", '{"image": "a.jpg", "caption": "My dear dog Rex"}'),
+        ("x.csv", "b.jpg,By hand,,,,,"),
+        ("x.csv", "b.jpg,Ein Hund,-0.5,0.7,de,best@12345678,5"),
+    ],
+)
+def test_a_last_line_of_someone_elses_is_not_cut_off(caption, album, tmp_path, name, line):
+    place = tmp_path / name
+    head = JsonLines.head if name == "x.jsonl" else f"{Table.head}\n"
+    place.write_text(f"{head}{line}", encoding="utf-8")
+    result = caption(album, "--out", place)
+    assert result.exit_code == 1 and "choose another file" in result.stderr
+    assert place.read_text(encoding="utf-8") == f"{head}{line}"
+
+
+def test_a_table_that_an_editor_saved_without_its_mark_goes_on(caption, album, tmp_path):
+    place = tmp_path / "x.csv"
+    caption(album, "--out", place)
+    place.write_text(place.read_text("utf-8").removeprefix("\ufeff") + "\n", "utf-8")
+    assert caption(album, "--out", place).stderr == "0 captioned, 2 already had captions\n"
+
+
+def test_names_in_a_file_with_a_byte_order_mark(caption, album):
+    result = caption("-", input=b"\xef\xbb\xbf" + os.fsencode(album / "b.jpg"))
+    assert (result.exit_code, result.stderr) == (0, "")

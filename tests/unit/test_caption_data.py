@@ -8,6 +8,7 @@ from PIL import Image
 
 from attention_core.errors import UserError
 from captioner import coco, rows
+from captioner.caption import present
 from captioner.data import DataConfig, read
 from captioner.rows import table
 
@@ -385,3 +386,38 @@ def test_a_row_that_cannot_be_is_told(folder: Path, name: str, text: str, proble
 def test_halves_of_characters_are_left_out(folder: Path) -> None:
     (folder / "x.jsonl").write_text('{"image": "a.jpg", "caption": "A dog \\ud83d runs."}')
     assert [row.text for row in rows.json_lines(folder / "x.jsonl")] == ["A dog  runs."]
+
+
+def test_captions_are_of_the_pictures_beside_them(tmp_path: Path) -> None:
+    for place, colour in (("d1", 50), ("d2", 200)):
+        (tmp_path / place).mkdir()
+        Image.new("RGB", (16, 20), (colour, 0, 0)).save(tmp_path / place / "1.jpg")
+        (tmp_path / place / "x.csv").write_text(f"image,caption,split\n1.jpg,Of {place},train\n")
+    corpus = read(config(tmp_path / "d1", tmp_path / "d2"), ("train",))
+    told = {texts[0]: corpus.pictures[image] for image, texts in corpus.of("train", "en").items()}
+    reds = {text: picture.open().getpixel((5, 5))[0] for text, picture in told.items()}
+    assert {text: round(red, -1) for text, red in reds.items()} == {"Of d1": 50, "Of d2": 200}
+
+
+def test_a_picture_in_another_folder_than_told_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "\n".join(f"z/{name},A dog,{TOLD[name]}" for name in NAMES)
+    (folder / "x.csv").write_text(f"image,caption,split\n{rows}\n")
+    read(config(folder), SPLITS)
+    told = f"3 of 3 pictures are found by name alone, such as 'z/a.jpg' at {folder / 'a.jpg'}"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "written"),
+    [
+        ("ein Hund", "de", "Ein Hund."),
+        ("ein Hund!", "de", "Ein Hund!"),
+        ("一只狗！", "zh", "一只狗！"),
+        ("犬が走る", "ja", "犬が走る。"),
+        ("कुत्ता है।", "hi", "कुत्ता है।"),
+    ],
+)
+def test_a_caption_has_one_end(text: str, language: str, written: str) -> None:
+    assert present(text, language) == written

@@ -109,12 +109,13 @@ def test_the_first_frame_of_an_animation() -> None:
 @pytest.mark.parametrize(
     ("orientation", "corner"), [(1, (0, 0)), (3, (1, 1)), (6, (1, 0)), (8, (0, 1))]
 )
-def test_rotation_noted_in_the_file(orientation: int, corner: tuple[int, int]) -> None:
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_rotation_noted_in_the_file(form: str, orientation: int, corner: tuple[int, int]) -> None:
     image = Image.new("RGB", (64, 32))
     image.paste(RED, (0, 0, 16, 16))  # top left, as stored
     exif = Image.Exif()
     exif[0x0112] = orientation
-    upright = open_picture(encoded(image, "JPEG", exif=exif, quality=95))
+    upright = open_picture(encoded(image, form, exif=exif, quality=95))
     assert upright.size == ((64, 32) if orientation < 5 else (32, 64))
     x, y = corner[0] * (upright.width - 16) + 8, corner[1] * (upright.height - 16) + 8
     np.testing.assert_allclose(upright.getpixel((x, y)), RED, atol=10)

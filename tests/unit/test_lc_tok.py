@@ -5,7 +5,7 @@ import re
 import pytest
 from sacrebleu.metrics import BLEU
 
-from attention_core.translation.evaluation import scores
+from attention_core.translation.evaluation import bleu, scores
 from attention_core.translation.lc_tok import lc_tok, lc_tok_bleu, lc_tok_signature
 
 # The right side is the output of lowercase.perl | normalize-punctuation.perl -l | tokenizer.perl -l
@@ -74,3 +74,10 @@ def test_the_interval_is_that_of_sacrebleu():
     mean, reach = (float(number) for number in re.findall(r"μ = (.+) ± (.+?)\)", told)[0])
     assert [low, high] == pytest.approx([mean - reach, mean + reach], abs=0.011)
     assert "bs:1000|seed:12345" in found["signature"]
+
+
+def test_texts_of_a_word_or_two_can_be_right() -> None:
+    texts = ["der Hund", "die Katze", "Haus"]
+    assert bleu(texts, texts, "de") == pytest.approx(100)
+    assert 0 < bleu(["der Hund", "die Kuh", "Haus"], texts, "de") < 100
+    assert bleu(["犬が走る。"], ["犬が走る。"], "jpn") == pytest.approx(100)

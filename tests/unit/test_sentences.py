@@ -2,7 +2,12 @@
 
 import pytest
 
-from attention_core.translation.sentences import sentences, within_tags, written_out
+from attention_core.translation.sentences import (
+    sentences,
+    within_tags,
+    without_end,
+    written_out,
+)
 
 
 @pytest.mark.parametrize(
@@ -117,3 +122,23 @@ def test_what_is_no_language_keeps_its_letters(text: str, expected: str) -> None
 )
 def test_tags_around_a_sentence(sentence: str, parts: tuple[str, str, str]) -> None:
     assert within_tags(sentence) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "cut_into"),
+    [
+        ("वह आया। वह गया।", ["वह आया।", "वह गया।"]),
+        ("كيف حالك؟ أنا بخير.", ["كيف حالك؟", "أنا بخير."]),
+    ],
+)
+def test_sentences_end_as_their_script_ends_them(text: str, cut_into: list[str]) -> None:
+    assert [sentence for sentence, _ in sentences(text)] == cut_into
+
+
+@pytest.mark.parametrize("text", ["Es regnet.", "Es regnet .", "वह गया।", "下雨了。", "कुत्ता"])
+def test_the_end_of_a_translation_is_taken_off_in_any_script(text: str) -> None:
+    assert without_end(text) == text.rstrip(".।。 ")
+
+
+def test_georgian_sentences_begin_with_no_capital() -> None:
+    assert written_out("ძაღლი დარბის").text == "ძაღლი დარბის."

@@ -94,8 +94,13 @@ def test_every_validation_is_a_line_and_every_best_is_saved(tmp_path):
 
 
 def test_the_last_update_is_validated_however_rare_that_is(tmp_path):
-    train(Scripted(0.5), config(epochs=2, validate_every=100), tmp_path, seed=1)
-    assert [line["update"] for line in log(tmp_path)] == [4]
+    train(Scripted(0.5, 0.5, 0.5), config(epochs=4, validate_every=3), tmp_path, seed=1)
+    assert [line["update"] for line in log(tmp_path)] == [3, 6, 8]
+
+
+def test_a_run_too_short_for_two_validations_has_one_after_each_epoch(tmp_path):
+    train(Scripted(0.5, 0.5), config(epochs=2, validate_every=100), tmp_path, seed=1)
+    assert [line["update"] for line in log(tmp_path)] == [2, 4]
 
 
 def test_patience_ends_after_so_many_validations_without_a_better_score(tmp_path, capsys):
@@ -143,7 +148,7 @@ def test_plateaus_halve_the_rate(tmp_path):
 
 
 def test_the_objective_knows_how_many_updates_were_made(tmp_path):
-    run, seen = Scripted(0.5), []
+    run, seen = Scripted(0.5, 0.5, 0.5), []
     run.objective.register_forward_pre_hook(lambda module, _: seen.append(module.update))
     train(run, config(accumulate=2, epochs=3, validate_every=100), tmp_path, seed=1)
     assert seen == [0, 0, 1, 1, 2, 2]
