@@ -94,7 +94,7 @@ def train(learner: Learner, config: TrainingConfig, out: str | Path, *, seed: in
     ...         pass  # a task writes its checkpoint here
     >>> from tempfile import TemporaryDirectory
     >>> finder = Finder()
-    >>> config = TrainingConfig(epochs=50, learning_rate=0.1, warmup=0)
+    >>> config = TrainingConfig(epochs=50, learning_rate=0.1, warmup=0, validate_every=50)
     >>> with TemporaryDirectory() as out:
     ...     train(finder, config, out, seed=1).name
     'best'

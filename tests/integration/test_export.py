@@ -37,7 +37,7 @@ PICTURES = sorted((ROOT / "captioner" / "examples").glob("*.jpg"))
 TEXTS = [
     "A dog runs on the beach.",
     "Where is the train station? I am looking for my friends, who are late",
-    "two men are fishing",
+    "two dogs are playing in the snow",
 ]
 # Runs code where torch and what belongs to it can't be imported.
 WITHOUT_TORCH = """
