@@ -163,7 +163,7 @@ def test_every_step_can_be_followed_forth_and_back(visit, shot):
     expect(steps.locator("[aria-current]")).to_have_text("猫")
     page.get_by_label("The translator that ships").check()
     expect(steps).to_contain_text("qᵀ W h_s")
-    expect(steps).to_contain_text("… 1024]")
+    expect(steps).to_contain_text("… 1280]")
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def test_a_doubtful_reading_is_told(iso, probability, problem):
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 def test_a_recipe_trains_and_its_checkpoint_reads_the_same(recipe, tmp_path, monkeypatch):
     monkeypatch.setattr(reader, "SCORED", 100)
-    tiny = ["writings=300", "model.hidden=16", "training.epochs=2"]  # validated at the end
+    tiny = ["writings=300", "model.hidden=16", "training.epochs=1"]  # validated at the end
     settings = load_recipe(recipe, DatesRecipe, tiny)
     learner = DatesLearner(settings)
     assert learner.batches(0) == learner.batches(0) != learner.batches(1)

@@ -176,7 +176,7 @@ class TestTheModelThatShips:
 
 
 def test_a_recipe_trains_and_its_checkpoint_answers_the_same(tmp_path):
-    tiny = ["exchanges=300", "model.hidden=8", "training.epochs=2"]
+    tiny = ["exchanges=300", "model.hidden=8", "training.epochs=1"]
     settings = load_recipe(RECIPE, ChatRecipe, tiny)
     learner = ChatLearner(settings)
     assert learner.batches(0) == learner.batches(0) != learner.batches(1)
