@@ -164,7 +164,12 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
-    image = _turned(image)
+    upright = _rgb(_turned(image))
+    upright.info.clear()  # its EXIF would have it turned once more when it is opened again
+    return upright
+
+
+def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in PREMULTIPLIED:
         image = image.convert(PREMULTIPLIED[image.mode])
     if image.mode.startswith("I;16"):

@@ -134,7 +134,7 @@ class Ledger(ABC):
     def _checked(self, line: str, number: int) -> str:
         try:
             image, maker = self.parsed(line)
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, csv.Error):
             raise self._foreign(number) from None
         if maker._replace(beam=self.maker.beam) != self.maker:
             raise UserError(
@@ -192,7 +192,10 @@ class Table(Ledger):
         return image, Maker(model, language, int(beam))
 
     def begun(self, text: str) -> bool:
-        (row,) = csv.reader([text])
+        try:
+            (row,) = csv.reader([text])
+        except csv.Error:  # a carriage return in it
+            return False
         if len(row) < len(self.columns):
             return True
         told, ours = row[4:], [self.maker.language, self.maker.model, str(self.maker.beam)]

@@ -479,16 +479,18 @@ def test_no_more_is_held_than_two_batches(caption_checkpoint, album):
     [
         ("x.jsonl", '{"image": "a.jpg", "caption": "My dear dog Rex"}'),
         ("x.csv", "b.jpg,By hand,,,,,"),
+        ("x.csv", "b.jpg,By\rhand,,,,,"),
         ("x.csv", "b.jpg,Ein Hund,-0.5,0.7,de,best@12345678,5"),
     ],
 )
 def test_a_last_line_of_someone_elses_is_not_cut_off(caption, album, tmp_path, name, line):
     place = tmp_path / name
     head = JsonLines.head if name == "x.jsonl" else f"{Table.head}\n"
-    place.write_text(f"{head}{line}", encoding="utf-8")
+    content = f"{head}{line}".encode()
+    place.write_bytes(content)
     result = caption(album, "--out", place)
     assert result.exit_code == 1 and "choose another file" in result.stderr
-    assert place.read_text(encoding="utf-8") == f"{head}{line}"
+    assert place.read_bytes() == content
 
 
 def test_a_table_that_an_editor_saved_without_its_mark_goes_on(caption, album, tmp_path):

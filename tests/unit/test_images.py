@@ -119,6 +119,7 @@ def test_rotation_noted_in_the_file(form: str, orientation: int, corner: tuple[i
     assert upright.size == ((64, 32) if orientation < 5 else (32, 64))
     x, y = corner[0] * (upright.width - 16) + 8, corner[1] * (upright.height - 16) + 8
     np.testing.assert_allclose(upright.getpixel((x, y)), RED, atol=10)
+    np.testing.assert_array_equal(open_picture(upright), upright)  # which is upright already
 
 
 @pytest.mark.parametrize(
