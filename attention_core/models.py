@@ -91,9 +91,12 @@ class DecoderSizes:
 
     def recurrence(self, *extra: int) -> RecurrentStack:
         """The stack that reads the token and the extra inputs of the given sizes."""
-        inputs = self.embedding + sum(extra)
+        return self.stack(self.embedding + sum(extra), self.layers)
+
+    def stack(self, inputs: int, layers: int) -> RecurrentStack:
+        """A stack of the chosen cells."""
         return RecurrentStack(
-            self.cell, inputs, self.hidden, self.layers, self.dropout, normalised=self.normalised
+            self.cell, inputs, self.hidden, layers, self.dropout, normalised=self.normalised
         )
 
     def compared_by(self, own: str) -> Scorer:
@@ -120,6 +123,7 @@ class DecoderSizes:
         before: Attention | FixedContext | None = None,
         after: Attention | None = None,
         sentinel: VisualSentinel | None = None,
+        above: RecurrentStack | None = None,
         feed: bool = False,
     ) -> RecurrentDecoder:
         """The decoder of those parts, with what every preset shares."""
@@ -135,6 +139,7 @@ class DecoderSizes:
             before=before,
             after=after,
             sentinel=sentinel,
+            above=above,
             feed=feed,
             tied=self.tied,
             adaptive=adaptive,
@@ -302,6 +307,32 @@ def _luong(
     return sizes.decoder(embedding, recurrence, start, readout, after=after, feed=feed)
 
 
+def gnmt(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
+    """Wu et al. 2016, §3: the bottom layer attends, and the layers above read what it found.
+
+    The states of the bottom layer skip the layers above (§3.1). Departures: it attends with s_t,
+    where the paper's has s_{t-1}, so that no step waits for a context; bilinear score and an
+    attentional readout; the encoder reads both ways in every layer. With one layer it is ``luong``
+    but for the start.
+
+    >>> sizes = DecoderSizes(vocabulary=9, embedding=4, hidden=6, values=6, summary=6, attention=3,
+    ...                      layers=3)
+    >>> decoder = build_decoder("gnmt", sizes)
+    >>> decoder.recurrence.layers, decoder.above.layers, decoder.fused
+    (1, 2, True)
+    """
+    recurrence = sizes.stack(sizes.embedding, layers=1)
+    layers, inputs = sizes.layers - 1, sizes.hidden + sizes.values
+    return sizes.decoder(
+        embedding,
+        recurrence,
+        ProjectStart(sizes.summary, recurrence),
+        AttentionalReadout(sizes.hidden, sizes.values, sizes.embedding),
+        after=Attention(sizes.compared_by("bilinear")),
+        above=sizes.stack(inputs, layers) if layers else None,
+    )
+
+
 def feed_forward_output(sizes: DecoderSizes, embedding: nn.Embedding) -> RecurrentDecoder:
     """Attends with the new state s_t, and [s_t; c_t] goes to a feed-forward output layer.
 
@@ -407,6 +438,7 @@ PRESETS: dict[str, Preset] = {
         luong_local_m_input_feeding,
         luong_local_p,
         luong_local_p_input_feeding,
+        gnmt,
         feed_forward_output,
         show_and_tell,
         show_attend_tell,

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -20,7 +21,9 @@ SAME_EVERY_TIME = {"svg.hashsalt": "attention-core"}
 def figures() -> dict[str, Callable[[], Figure]]:
     """What draws each picture, by its name."""
     wirings = {
-        f"wiring-{preset}": lambda preset=preset: wiring(build_decoder(preset, SIZES))
+        f"wiring-{preset}": lambda preset=preset: wiring(
+            build_decoder(preset, replace(SIZES, layers=2 if preset == "gnmt" else 1))
+        )
         for preset in PRESETS
     }
     return {**CHARTS, **DIAGRAMS, **wirings}

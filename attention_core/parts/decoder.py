@@ -25,6 +25,8 @@ class RecurrentDecoder(nn.Module):
     - ``before`` makes c_t from s_{t-1}, ahead of the RNN, and feeds it to the RNN and the readout.
     - ``after`` makes c_t from s_t, behind the RNN, for the readout; a ``sentinel`` is one more
       candidate for it (Lu et al. 2017, §2.3).
+    - ``above`` is a second stack, behind the attention: v_t = RNN'([s_t; c_t], v_{t-1}), v_0 = 0,
+      and s_t + v_t is read out in the place of s_t (Wu et al. 2016, §3).
     - ``feed`` gives the RNN the last readout r_{t-1} (input feeding, Luong et al. 2015, §3.3).
     - ``tied`` scores words with the embedding matrix (Press and Wolf 2017); R' must equal E.
     - ``adaptive`` scores words in clusters, for a very large vocabulary (Grave et al. 2017, §4);
@@ -63,6 +65,7 @@ class RecurrentDecoder(nn.Module):
         before: Attention | FixedContext | None = None,
         after: Attention | None = None,
         sentinel: VisualSentinel | None = None,
+        above: RecurrentStack | None = None,
         feed: bool = False,
         tied: bool = False,
         adaptive: AdaptiveSoftmax | None = None,
@@ -75,6 +78,8 @@ class RecurrentDecoder(nn.Module):
             raise ValueError("sentinel: expected attention after the RNN to go with it, got none")
         if after is not None and isinstance(before, Attention):
             raise ValueError("after: expected attention once, got it before the RNN too")
+        if above is not None:
+            _check_above(above, recurrence)
         self.embedding = embedding
         self.start = start
         self.recurrence = recurrence
@@ -82,6 +87,7 @@ class RecurrentDecoder(nn.Module):
         self.before = before
         self.after = after
         self.sentinel = sentinel
+        self.above = above
         self.feed = feed
         self.dropout = Dropout(dropout)
         self.words = WordDropout(word_dropout)
@@ -141,6 +147,8 @@ class RecurrentDecoder(nn.Module):
     def begin(self, memory: Memory, final: RecurrentState | None) -> DecoderState:
         """The state before the first token, one row per source."""
         state = self.start(memory.summary, final, self.recurrence)
+        if self.above is not None:
+            state = state.under(self.above.zeros(state.hidden))
         rows = state.hidden.size(0)
         feed = state.hidden.new_zeros(rows, self.readout.output_size) if self.feed else None
         position = torch.zeros(rows, dtype=torch.long, device=state.hidden.device)
@@ -236,17 +244,20 @@ class RecurrentDecoder(nn.Module):
         self, embedded: Tensor, memory: Memory, state: DecoderState, masks: "_Masks"
     ) -> tuple[Tensor, DecoderState, Tensor | None]:
         """One step: embedded (R, E) -> features (R, R'), the next state, weights (R, S)."""
-        last = state.hidden[:, -1]
+        below, above = self._parted(state)
+        last = below.hidden[:, -1]
         where = memory, state.position, state.coverage
         context, weights = self._attend(self.before, last, *where)
         inputs = torch.cat([x for x in (embedded, context, state.feed) if x is not None], -1)
-        recurrent = self.recurrence.step(
-            inputs, RecurrentState(state.hidden, state.cell), masks.recurrence
-        )
+        recurrent = self.recurrence.step(inputs, below, masks.recurrence)
         top = recurrent.hidden[:, -1]
         if self.after is not None:
             carried = top if recurrent.cell is None else torch.tanh(recurrent.cell[:, -1])
             context, weights = self._attend(self.after, top, *where, (inputs, last, carried))
+        if self.above is not None:
+            found = self.above.step(self._raised(top, context, masks), above, masks.above)
+            top = top + found.hidden[:, -1]
+            recurrent = recurrent.under(found)
         features = self._read(top, context, embedded, masks)
         covered = state.coverage
         if covered is not None and weights is not None:
@@ -269,14 +280,26 @@ class RecurrentDecoder(nn.Module):
         position = state.position[:, None] + steps
         context, weights = self._attend(self.before, embedded, memory, position, None)
         inputs = embedded if context is None else torch.cat([embedded, context], -1)
-        before = RecurrentState(state.hidden, state.cell)
-        top, _ = self.recurrence(inputs, before, masks.recurrence)
+        below, above = self._parted(state)
+        top, _ = self.recurrence(inputs, below, masks.recurrence)
         if self.after is not None:
-            last = torch.cat([state.hidden[:, -1:], top[:, :-1]], 1)
+            last = torch.cat([below.hidden[:, -1:], top[:, :-1]], 1)
             context, weights = self._attend(
                 self.after, top, memory, position, None, (inputs, last, top)
             )
+        if self.above is not None:
+            top = top + self.above(self._raised(top, context, masks), above, masks.above)[0]
         return self._read(top, context, embedded, masks), weights
+
+    def _parted(self, state: DecoderState) -> tuple[RecurrentState, RecurrentState]:
+        """The state of the recurrence, and that of the stack above, if there is one."""
+        whole = RecurrentState(state.hidden, state.cell)
+        return (whole, whole) if self.above is None else whole.parted(self.recurrence.layers)
+
+    def _raised(self, top: Tensor, context: Tensor | None, masks: "_Masks") -> Tensor:
+        """What the stack above reads: (..., H) and (..., V) -> (..., H + V)."""
+        inputs = top if context is None else torch.cat([top, context], -1)
+        return dropped(inputs, self.dropout, masks.raised)
 
     def _read(
         self, top: Tensor, context: Tensor | None, embedded: Tensor, masks: "_Masks"
@@ -320,11 +343,12 @@ class RecurrentDecoder(nn.Module):
         return context, None if weights is None else weights.reshape(*rows, weights.size(-1))
 
     @property
-    def _spots(self) -> tuple[int, int, int, int]:
+    def _spots(self) -> tuple[int, ...]:
         """The sizes of what variational dropout multiplies: the fields of ``_Masks``."""
-        stack = self.recurrence
+        stack, above = self.recurrence, self.above
         size: int = self.readout.output_size  # type: ignore[assignment]
-        return self.embedding.embedding_dim, stack.masks_size, stack.hidden_size, size
+        spots = self.embedding.embedding_dim, stack.masks_size, stack.hidden_size, size
+        return spots if above is None else (*spots, above.input_size, above.masks_size)
 
     def _masks(self, state: DecoderState) -> "_Masks":
         return _Masks() if state.masks is None else _Masks(*state.masks.split(self._spots, 1))
@@ -336,6 +360,13 @@ def _check_rows(memory: Memory, state: DecoderState) -> None:
         raise ValueError(f"state: expected a multiple of {sources} rows, got {rows}")
 
 
+def _check_above(above: RecurrentStack, recurrence: RecurrentStack) -> None:
+    for name in ("cell", "hidden_size"):
+        expected, got = getattr(recurrence, name), getattr(above, name)
+        if got != expected:
+            raise ValueError(f"above: expected {name} {expected!r} as below, got {got!r}")
+
+
 class _Masks(NamedTuple):
     """Where dropout acts, with the mask of each row's sequence; without masks it is drawn anew."""
 
@@ -343,3 +374,5 @@ class _Masks(NamedTuple):
     recurrence: Tensor | None = None  # (R, masks_size)
     top: Tensor | None = None  # (R, H)
     readout: Tensor | None = None  # (R, R')
+    raised: Tensor | None = None  # (R, H + V)
+    above: Tensor | None = None  # (R, masks_size of the stack above)

@@ -20,6 +20,20 @@ class RecurrentState(NamedTuple):
     hidden: Tensor  # (rows, L, H)
     cell: Tensor | None = None  # (rows, L, H), LSTM only
 
+    def parted(self, layers: int) -> tuple["RecurrentState", "RecurrentState"]:
+        """The states of the first ``layers``, and those of the layers above them."""
+        hidden, cell = self
+        below = None if cell is None else cell[:, :layers]
+        above = None if cell is None else cell[:, layers:]
+        return RecurrentState(hidden[:, :layers], below), RecurrentState(hidden[:, layers:], above)
+
+    def under(self, above: "RecurrentState") -> "RecurrentState":
+        """These layers, and ``above`` on top of them."""
+        hidden = torch.cat([self.hidden, above.hidden], 1)
+        if self.cell is None or above.cell is None:
+            return RecurrentState(hidden)
+        return RecurrentState(hidden, torch.cat([self.cell, above.cell], 1))
+
 
 class Encoded(NamedTuple):
     """What an encoder makes of a batch of sources.

@@ -29,6 +29,8 @@ def tiny_model(
     preset: str, cell: str, *, layers: int = 1, words: int = WORDS, **changes: Any
 ) -> Seq2Seq:
     """A model whose sizes differ wherever they may, so that no mix-up goes unseen."""
+    if preset == "gnmt":
+        layers += 1  # one at the bottom, which is no preset of its own
     sizes = DecoderSizes(
         vocabulary=words,
         embedding=9 if preset == "feed_forward_output" else 4,  # as half of its readout is zero

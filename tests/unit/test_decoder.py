@@ -107,6 +107,44 @@ def test_luong_attends_with_the_new_state(preset):
     assert (state.feed is None) == (preset == "luong")
 
 
+def test_gnmt_attends_with_its_bottom_layer_and_the_ones_above_read_what_it_found():
+    decoder = decoder_of("gnmt", cell="lstm", layers=3)
+    (bottom,), (second, third) = decoder.recurrence.cells, decoder.above.cells
+    memory, state = begun(decoder)
+    assert state.hidden.shape == (B, 3, 6) and not state.hidden[:, 1:].any()
+    for _ in range(2):  # the second step reads what the layers carry from the first
+        s, u, v = zip(state.hidden.unbind(1), state.cell.unbind(1), strict=True)
+        s = bottom(decoder.embedding(TOKENS), s)
+        c, expected = attended(decoder, s[0], memory)
+        u = second(torch.cat([s[0], c], -1), u)
+        v = third(u[0], v)
+        logits, state, weights = decoder.step(TOKENS, memory, state)
+        assert_close(weights, expected)
+        for found, hidden, cell in zip(
+            (s, u, v), state.hidden.unbind(1), state.cell.unbind(1), strict=True
+        ):
+            assert_close(found, (hidden, cell))
+        features = torch.tanh(decoder.readout.mix(torch.cat([c, s[0] + v[0]], -1)))
+        assert_close(logits, scored(decoder, features))
+
+
+def test_the_stack_above_has_the_cells_of_the_one_below():
+    recurrence = RecurrentStack("gru", 6, 6)
+    for above, message in (
+        (RecurrentStack("lstm", 12, 6), "above: expected cell 'gru' as below, got 'lstm'"),
+        (RecurrentStack("gru", 12, 5), "above: expected hidden_size 6 as below, got 5"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            RecurrentDecoder(
+                embedding=nn.Embedding(WORDS, 6),
+                start=ProjectStart(3, recurrence),
+                recurrence=recurrence,
+                readout=DeepReadout(6, 6, 6, 6, maxout=False),
+                after=Attention(build_scorer("additive", 6, 6, 4)),
+                above=above,
+            )
+
+
 def test_show_attend_tell_gates_its_context():
     decoder = decoder_of("show_attend_tell")
     memory, state = begun(decoder)

@@ -34,6 +34,7 @@ COMPOSITIONS = {
         "token feed",
         "Attentional",
     ),
+    "gnmt": ("Project", "", "Bilinear", "token", "Attentional"),
     "feed_forward_output": ("Project", "", "Additive", "token", "FeedForward"),
     "show_and_tell": ("Prefix", "", "", "token", "Hidden"),
     "show_attend_tell": ("Project", "Additive gate", "", "token context", "Deep"),
@@ -85,8 +86,10 @@ def test_a_preset_passes_on_what_it_is_asked_for(preset):
             normalised=True,
         ),
     )
-    stack = decoder.recurrence
-    assert (stack.cell, stack.layers, stack.normalised, stack.dropout.p) == ("lstm", 2, True, 0.1)
+    stacks = [stack for stack in (decoder.recurrence, decoder.above) if stack]
+    assert sum(stack.layers for stack in stacks) == 2
+    for stack in stacks:
+        assert (stack.cell, stack.normalised, stack.dropout.p) == ("lstm", True, 0.1)
     assert (decoder.dropout.p, decoder.words.p, decoder.variational) == (0.1, 0.2, True)
     window = getattr(decoder.attention, "window", None)
     assert window is None or window.reach == 7
